@@ -1,0 +1,1 @@
+"""Benchmarks: the door, the wire, and other gateways beside this one."""

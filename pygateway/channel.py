@@ -1,0 +1,115 @@
+"""What the supervisor and a worker say to each other.
+
+They hold the two ends of one unix stream socket. A message is a JSON object behind its length in
+four big-endian bytes. The supervisor begins with `Launch`; the worker answers `Ready` or `Failed`,
+and says `Draining` when it was told to stop. Otherwise there is silence, and the end of the
+stream means that the other process is gone: that is what ends workers whose supervisor was killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import struct
+from dataclasses import asdict, dataclass
+from typing import Any
+
+_LENGTH = struct.Struct(">I")
+
+
+class ChannelClosed(Exception):
+    """The other process has closed its end, or died."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What a worker is started with.
+
+    Attributes:
+        slot: Which of the workers this is, from 0.
+        configuration: The configuration as `Config.to_json` writes it.
+        sockets: Descriptors of the listening sockets, as inherited.
+    """
+
+    slot: int
+    configuration: str
+    sockets: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The worker listens on all of its sockets."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draining:
+    """The worker accepts no more connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The worker cannot serve its configuration.
+
+    Attributes:
+        exit_code: 1, or 78 when the configuration is to blame.
+        reason: One sentence for a person.
+    """
+
+    exit_code: int
+    reason: str
+
+
+Message = Launch | Ready | Draining | Failed
+_KINDS: dict[str, type[Message]] = {
+    "launch": Launch,
+    "ready": Ready,
+    "draining": Draining,
+    "failed": Failed,
+}
+_NAMES = {kind: name for name, kind in _KINDS.items()}
+
+
+class Channel:
+    """One end of the conversation."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader = reader
+        self._writer = writer
+
+    @classmethod
+    async def over(cls, connection: socket.socket) -> Channel:
+        """Speak over a connected unix stream socket, which the channel then owns."""
+        return cls(*await asyncio.open_unix_connection(sock=connection))
+
+    async def send(self, message: Message) -> None:
+        """Send a message, however large.
+
+        Raises:
+            ChannelClosed: The other process is gone.
+        """
+        document = {"kind": _NAMES[type(message)], **asdict(message)}
+        payload = json.dumps(document).encode("ascii")
+        try:
+            self._writer.write(_LENGTH.pack(len(payload)) + payload)
+            await self._writer.drain()
+        except ConnectionError:
+            raise ChannelClosed from None
+
+    async def receive(self) -> Message:
+        """Wait for the next message.
+
+        Raises:
+            ChannelClosed: The other process is gone.
+        """
+        try:
+            (length,) = _LENGTH.unpack(await self._reader.readexactly(_LENGTH.size))
+            payload = await self._reader.readexactly(length)
+        except (asyncio.IncompleteReadError, ConnectionError):
+            raise ChannelClosed from None
+        document: dict[str, Any] = json.loads(payload)
+        return _KINDS[document.pop("kind")](**document)
+
+    def close(self) -> None:
+        """End the conversation; the other process sees its end."""
+        self._writer.close()

@@ -1,0 +1,59 @@
+"""The command line: one module for each command, and what they share.
+
+    demo run proxy echo      serve until a signal ends them
+    check routes schema version      answer and end
+    configuration    finds and loads the configuration, and reports what is wrong with it
+    problems         renders problems as text, JSON or annotations
+    serving          runs the supervisor
+    output           text and JSON on stdout; colours
+    failure          exit codes, and the exception that becomes one line and a code
+
+A command's module has `add(commands)`, which declares its arguments and sets `handle`, the
+function that takes the parsed arguments and gives the exit code.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+
+from pygateway.cli import check, demo, echo, proxy, routes, run, schema, version
+from pygateway.cli.failure import CommandFailed, Exit
+
+COMMANDS = (demo, run, proxy, echo, check, routes, schema, version)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command that `arguments` name, `sys.argv` unless given; give the exit code."""
+    parser = build_parser()
+    parsed = parser.parse_args(arguments)
+    try:
+        code = parsed.handle(parsed)
+        sys.stdout.flush()
+    except CommandFailed as failure:
+        if failure.message:
+            print(f"pygateway: {failure.message}", file=sys.stderr)
+        return failure.code
+    except BrokenPipeError:
+        # Whoever read our output has had enough. Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return Exit.FAILED
+    except KeyboardInterrupt:
+        return Exit.FAILED
+    return int(code)
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Make the parser of the whole command line."""
+    parser = argparse.ArgumentParser(
+        prog="pygateway",
+        description="An API gateway. `pygateway demo` shows it at work.",
+        epilog="Exit codes: 0 fine, 1 failed at run time, 2 wrong usage, 78 bad configuration.",
+        allow_abbrev=False,
+    )
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
+    for command in COMMANDS:
+        command.add(commands)
+    return parser

@@ -1,0 +1,79 @@
+"""`pygateway proxy`: a reverse proxy in one line."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from urllib.parse import urlsplit
+
+from pygateway.cli.configuration import PREFIX, load_or_report
+from pygateway.cli.serving import add_workers_argument, serve
+from pygateway.config import load_mapping
+from pygateway.supervisor import Supervisor
+
+DEFAULT_LISTEN = "127.0.0.1:8000"
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "proxy",
+        help="a reverse proxy in one line, every default on",
+        description="Forward every request to one upstream, with every default on."
+        f" {PREFIX}... variables change them.",
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "--to",
+        metavar="URL",
+        required=True,
+        help="where requests go: http://host:port, https://host or unix:/path",
+    )
+    parser.add_argument(
+        "--from",
+        metavar="HOST:PORT",
+        dest="listen",
+        default=DEFAULT_LISTEN,
+        help="where to listen (default %(default)s)",
+    )
+    parser.add_argument(
+        "--host",
+        metavar="HOST",
+        default="preserve",
+        help="Host header that the upstream sees: `preserve` the client's (the default),"
+        " `upstream` for the URL's, or a name",
+    )
+    add_workers_argument(parser)
+    parser.set_defaults(handle=handle)
+
+
+def handle(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    environment = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
+    config = load_or_report(lambda: load_mapping(configuration(arguments), environment))
+    return serve(Supervisor(config).run())
+
+
+def configuration(arguments: argparse.Namespace) -> dict[str, object]:
+    """Give what a file would have to say for the same."""
+    endpoint, prefix = split_prefix(arguments.to)
+    rewrite = {"host": arguments.host}
+    if prefix:
+        rewrite["add_prefix"] = prefix
+    route = {"name": "all", "upstream": "to", "auth": "none", "rewrite": rewrite}
+    workers = {} if arguments.workers is None else {"workers": arguments.workers}
+    return {
+        "listen": arguments.listen,
+        "upstreams": {"to": {"endpoints": [endpoint]}},
+        "routes": [route],
+        **workers,
+    }
+
+
+def split_prefix(url: str) -> tuple[str, str]:
+    """Split `http://host/base` into the endpoint and the prefix that paths get."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        return url, ""
+    prefix = parts.path.rstrip("/")
+    return url[: url.index(parts.netloc) + len(parts.netloc)], prefix

@@ -1,0 +1,166 @@
+"""`pygateway routes`: which routes there are, and which one takes a request."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pygateway._core import Gate
+from pygateway.cli.configuration import add_file_argument, load_found
+from pygateway.cli.failure import CommandFailed, Exit
+from pygateway.cli.output import Style, print_json, print_table, visible
+from pygateway.config import Config, Route
+from pygateway.config.gate_specification import gate_specification
+
+CLIENT = "127.0.0.1"
+"""Where the request of `match` is said to come from."""
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "routes",
+        help="list the routes, or say which one takes a request, and why",
+        description="List the routes of a configuration.",
+        allow_abbrev=False,
+    )
+    add_file_argument(parser)
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(handle=list_routes)
+    match = parser.add_subparsers(metavar="match", title="instead of listing").add_parser(
+        "match",
+        help="say which route takes a request, and why",
+        description="Say which route takes a request, and why. Exit code 1 if none does.",
+        allow_abbrev=False,
+    )
+    match.add_argument("method", metavar="METHOD", help="such as GET")
+    match.add_argument("url", metavar="URL", help="http://host/path?query, or a path alone")
+    match.add_argument(
+        "-H",
+        "--header",
+        metavar="'Name: value'",
+        action="append",
+        default=[],
+        help="a header of the request; may be repeated",
+    )
+    # What stands before `match` must not be overwritten by defaults of what stands after it.
+    match.add_argument("-c", "--config", metavar="FILE", type=Path, default=argparse.SUPPRESS)
+    match.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print JSON")
+    match.set_defaults(handle=match_request)
+
+
+def list_routes(arguments: argparse.Namespace) -> int:
+    """Run `routes`."""
+    config = load_found(arguments)
+    if arguments.json:
+        print_json([as_data(route) for route in config.routes])
+        return Exit.FINE
+    rows = [
+        (
+            route.name,
+            " ".join(route.match.methods) or "any",
+            " ".join(route.match.hosts) or "any",
+            " ".join(route.match.paths) or "/*",
+            conditions(route),
+            action(route),
+        )
+        for route in config.routes
+    ]
+    print_table(("ROUTE", "METHODS", "HOSTS", "PATHS", "IF", "ACTION"), rows)
+    return Exit.FINE
+
+
+def as_data(route: Route) -> dict[str, object]:
+    """Give a route as a JSON object."""
+    return {
+        "name": route.name,
+        "match": {
+            "hosts": list(route.match.hosts),
+            "paths": list(route.match.paths),
+            "methods": list(route.match.methods),
+            "headers": dict(route.match.headers),
+            "query": dict(route.match.query),
+        },
+        "action": action(route),
+    }
+
+
+def conditions(route: Route) -> str:
+    """Say which headers and query parameters a route asks for."""
+    headers = (
+        name if value is None else f"{name}: {value}" for name, value in route.match.headers.items()
+    )
+    query = (
+        f"?{name}" if value is None else f"?{name}={value}"
+        for name, value in route.match.query.items()
+    )
+    return ", ".join([*headers, *query]) or "-"
+
+
+def action(route: Route) -> str:
+    """Say what becomes of a request that the route takes."""
+    if route.redirect is not None:
+        return f"redirect {route.redirect.status} {route.redirect.location}"
+    if route.respond is not None:
+        return f"respond {route.respond.status}"
+    shares = route.upstream
+    if len(shares) == 1:
+        return f"upstream {shares[0].name}"
+    return "upstream " + " ".join(f"{share.name}:{share.weight}" for share in shares)
+
+
+def match_request(arguments: argparse.Namespace) -> int:
+    """Run `routes match`."""
+    explanation = explain(load_found(arguments), arguments.method, arguments.url, arguments.header)
+    if arguments.json:
+        print_json(explanation)
+    else:
+        _print(explanation)
+    return Exit.FAILED if explanation["route"] is None else Exit.FINE
+
+
+def explain(config: Config, method: str, url: str, header_lines: list[str]) -> dict[str, Any]:
+    """Ask the gate which route takes a request.
+
+    Raises:
+        CommandFailed: The URL or a header cannot be read.
+    """
+    headers = [_header(line) for line in header_lines]
+    parts = urlsplit(url)
+    if parts.scheme not in {"", "http", "https"} or (parts.scheme and not parts.netloc):
+        raise CommandFailed(f"not a URL of http or https: {visible(url)}", Exit.USAGE)
+    # The target goes to the gate as written: it alone says what a path means.
+    target = url.partition(parts.netloc)[2] if parts.netloc else url
+    if not target.startswith(("/", "*")):
+        target = f"/{target}"
+    if all(name.lower() != b"host" for name, _ in headers):
+        headers.insert(0, (b"Host", (parts.netloc or "localhost").encode()))
+    gate = Gate(gate_specification(config), os.urandom(32))
+    peer = gate.peer(CLIENT, parts.scheme == "https")
+    answer: dict[str, Any] = json.loads(
+        gate.explain(method.encode(), target.encode(), headers, peer)
+    )
+    return answer
+
+
+def _header(line: str) -> tuple[bytes, bytes]:
+    name, colon, value = line.partition(":")
+    if not colon or not name:
+        raise CommandFailed(f"-H takes 'Name: value', not {visible(line)!r}", Exit.USAGE)
+    return name.encode(), value.strip().encode()
+
+
+def _print(explanation: dict[str, Any]) -> None:
+    style = Style(sys.stdout)
+    route = explanation["route"]
+    headline = style.red("no route") if route is None else style.green(f"route {route}")
+    print(f"{headline}: {visible(str(explanation['reason']))}")
+    if explanation["canonical_path"]:
+        print(f"path as routed: {visible(explanation['canonical_path'])}")
+    for candidate in explanation["candidates"]:
+        print(style.faint(f"  not {candidate['route']}: {visible(candidate['why_not'])}"))

@@ -1,0 +1,283 @@
+"""Errors that one value cannot show: references, conflicts and templates.
+
+The configuration may lack what validation dropped, so whether something was written is asked of
+the document, and what it says is asked of the models.
+"""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from .document import MappingNode, Path, Position, SequenceNode, locate
+from .findings import Findings
+from .model.headers import Cors, HeaderChanges
+from .model.root import Config
+from .model.routes import FixedResponse, Route
+from .refusal import nearest
+from .syntax.headers import is_reserved_in_requests, is_reserved_in_responses, normal_name
+from .syntax.paths import RESERVED_PARAMETERS, ends_with_wildcard, parameters_of
+
+ACTIONS = ("upstream", "redirect", "respond")
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is checked, and where its findings go."""
+
+    config: Config
+    root: MappingNode
+    findings: Findings
+
+    def position(self, *path: str | int, key: bool = False) -> Position:
+        """Return where the value at `path`, or its key, was written."""
+        return locate(self.root, path, key=key).position
+
+    def error(
+        self,
+        code: str,
+        message: str,
+        path: Path,
+        *,
+        key: bool = False,
+        allowed: Iterable[str] = (),
+        suggestion: str | None = None,
+    ) -> None:
+        """Note an error about the value at `path`, or about its key."""
+        position = self.position(*path, key=key)
+        self.findings.add(code, message, position, allowed=allowed, suggestion=suggestion)
+
+    def warn(self, code: str, message: str, path: Path, *, key: bool = False) -> None:
+        """Note a warning about the value at `path`, or about its key."""
+        self.findings.add(code, message, self.position(*path, key=key), severity="warning")
+
+
+def check_references(subject: Subject) -> None:
+    """Find every error between values."""
+    _check_listeners(subject)
+    _check_upstream_files(subject)
+    names: dict[str, int] = {}
+    for index, route in enumerate(subject.config.routes):
+        path: Path = ("routes", index)
+        if route.name in names:
+            first = subject.position("routes", names[route.name], "name")
+            where = f", in line {first.line}" if first.line else ""
+            subject.error("duplicate-name", f"another route has this name{where}", (*path, "name"))
+        names.setdefault(route.name, index)
+        _check_action(subject, path, route)
+        _check_shares(subject, path, route)
+        _check_rewrite(subject, path, route)
+        _check_templates(subject, path, route)
+        _check_headers(subject, path, route)
+        if route.cors is not None:
+            _check_cors(subject, (*path, "cors"), route.cors)
+        if route.respond is not None:
+            _check_fixed_response(subject, (*path, "respond"), route.respond)
+
+
+def _check_listeners(subject: Subject) -> None:
+    seen = set()
+    for index, listener in enumerate(subject.config.listeners):
+        # Port 0 is another free port each time.
+        shared = listener.address.path is None and listener.address.port == 0
+        if listener.address in seen and not shared:
+            subject.error(
+                "duplicate-address",
+                "another listener has this address",
+                ("listeners", index, "address"),
+            )
+        seen.add(listener.address)
+
+
+def _check_upstream_files(subject: Subject) -> None:
+    for name, upstream in subject.config.upstreams.items():
+        if upstream.tls.ca_file is None:
+            continue
+        path = ("upstreams", name, "tls", "ca_file")
+        try:
+            ssl.create_default_context(cafile=upstream.tls.ca_file)
+        except ssl.SSLError:
+            subject.error("bad-file", "the file holds no certificates in PEM form", path)
+        except OSError as error:
+            subject.error("unreadable-file", f"cannot read the file: {error.strerror}", path)
+
+
+def _check_action(subject: Subject, path: Path, route: Route) -> None:
+    node = locate(subject.root, path).node
+    written = [
+        action for action in ACTIONS if isinstance(node, MappingNode) and action in node.entries
+    ]
+    if not written:
+        message = "a route has one of `upstream`, `redirect` and `respond`"
+        subject.error("missing-key", message, path, allowed=ACTIONS)
+    for action in written[1:]:
+        subject.error(
+            "conflicting-keys",
+            f"a route has either `{written[0]}` or `{action}`",
+            (*path, action),
+            key=True,
+        )
+    if "upstream" not in written and written:
+        for key in ("rewrite", "timeouts"):
+            if isinstance(node, MappingNode) and key in node.entries:
+                subject.error(
+                    "conflicting-keys",
+                    f"`{key}` is about an upstream, and this route has none",
+                    (*path, key),
+                    key=True,
+                )
+
+
+def _check_shares(subject: Subject, path: Path, route: Route) -> None:
+    upstreams = locate(subject.root, ("upstreams",))
+    written = upstreams.node.entries if isinstance(upstreams.node, MappingNode) else {}
+    declared = tuple(written) if upstreams.complete else ()
+    seen: set[str] = set()
+    for index, share in enumerate(route.upstream):
+        place: Path = (*path, "upstream", index, "name")
+        if share.name not in declared:
+            subject.error(
+                "unknown-upstream",
+                f"there is no upstream `{share.name}`",
+                place,
+                allowed=declared,
+                suggestion=nearest(share.name, declared),
+            )
+        elif share.name in seen:
+            subject.error("duplicate-name", "the route has this upstream already", place)
+        seen.add(share.name)
+    if route.upstream and not any(share.weight for share in route.upstream):
+        subject.error(
+            "out-of-range",
+            "at least one upstream of a route has a weight over 0",
+            (*path, "upstream"),
+        )
+
+
+def _check_rewrite(subject: Subject, path: Path, route: Route) -> None:
+    rewrite = route.rewrite
+    for key in ("strip_prefix", "add_prefix"):
+        if rewrite.path is not None and getattr(rewrite, key) is not None:
+            subject.error(
+                "conflicting-keys",
+                f"`path` is the whole path, so `{key}` has nothing to do",
+                (*path, "rewrite", key),
+                key=True,
+            )
+
+
+def _check_templates(subject: Subject, path: Path, route: Route) -> None:
+    if route.rewrite.path is not None:
+        _check_template(subject, (*path, "rewrite", "path"), route, route.rewrite.path, "query")
+    if route.redirect is not None:
+        _check_template(subject, (*path, "redirect", "location"), route, route.redirect.location)
+
+
+def _check_template(
+    subject: Subject, path: Path, route: Route, template: str, unavailable: str | None = None
+) -> None:
+    """Check that every path pattern of the route fills every name of the template."""
+    written = locate(subject.root, (*path[:2], "match", "paths")).node
+    if isinstance(written, SequenceNode) and written.removed:
+        return  # a pattern that is refused might have had the name
+    available = {name for name in RESERVED_PARAMETERS if name not in {unavailable, "rest"}}
+    patterns = route.match.paths
+    if patterns and all(ends_with_wildcard(pattern) for pattern in patterns):
+        available.add("rest")
+    if patterns:
+        available |= set.intersection(*(set(parameters_of(pattern)) for pattern in patterns))
+    for name in dict.fromkeys(parameters_of(template)):
+        if name not in available:
+            needs = "pattern of the route ends in `*`" if name == "rest" else "pattern has it"
+            subject.error(
+                "unknown-parameter",
+                f"the template has {{{name}}}, but not every path {needs}",
+                path,
+                allowed=(f"{{{known}}}" for known in sorted(available)),
+                suggestion=(near := nearest(name, available)) and f"{{{near}}}",
+            )
+
+
+def _check_headers(subject: Subject, path: Path, route: Route) -> None:
+    _check_changes(
+        subject, (*path, "headers", "request"), route.headers.request, is_reserved_in_requests
+    )
+    _check_changes(
+        subject, (*path, "headers", "response"), route.headers.response, is_reserved_in_responses
+    )
+    if route.cors is None:
+        return
+    changes = route.headers.response
+    for kind, names in (("set", changes.set), ("add", changes.add)):
+        for name in names:
+            if normal_name(name).startswith("access-control-"):
+                subject.error(
+                    "conflicting-keys",
+                    f"the route's `cors` writes {name}",
+                    (*path, "headers", "response", kind, name),
+                    key=True,
+                )
+
+
+def _check_changes(
+    subject: Subject, path: Path, changes: HeaderChanges, is_reserved: Callable[[str], bool]
+) -> None:
+    places: list[tuple[str, Path]] = [
+        *((name, (*path, "set", name)) for name in changes.set),
+        *((name, (*path, "add", name)) for name in changes.add),
+        *((name, (*path, "remove", index)) for index, name in enumerate(changes.remove)),
+    ]
+    seen: set[str] = set()
+    for name, place in places:
+        if is_reserved(name):
+            hint = "; see `rewrite.host`" if name.lower() == "host" else ""
+            message = f"only the gateway writes {name}{hint}"
+            subject.error("reserved-header", message, place, key=True)
+        elif normal_name(name) in seen:
+            message = f"{name} is changed twice here (`-` and `_` are the same)"
+            subject.error("conflicting-keys", message, place, key=True)
+        seen.add(normal_name(name))
+
+
+def _check_cors(subject: Subject, path: Path, cors: Cors) -> None:
+    everything = "*" in cors.origins
+    if everything and len(cors.origins) > 1:
+        subject.error(
+            "conflicting-keys", "`*` allows every origin: it stands alone", (*path, "origins")
+        )
+    if everything and cors.credentials:
+        subject.error(
+            "conflicting-keys",
+            "credentials are not allowed to every origin: name the origins (Fetch standard,"
+            " CORS protocol and credentials)",
+            (*path, "credentials"),
+            key=True,
+        )
+    if cors.credentials and "*" in cors.expose:
+        subject.error(
+            "conflicting-keys",
+            "with credentials browsers take `*` for a header of that name: name the headers",
+            (*path, "expose"),
+            key=True,
+        )
+    for key in ("headers", "expose"):
+        names = getattr(cors, key)
+        if "*" in names and len(names) > 1:
+            subject.error(
+                "conflicting-keys", "`*` allows every header: it stands alone", (*path, key)
+            )
+
+
+def _check_fixed_response(subject: Subject, path: Path, response: FixedResponse) -> None:
+    if response.body and response.status in {204, 205, 304}:
+        subject.error(
+            "conflicting-keys",
+            f"a response with status {response.status} has no body (RFC 9110 section 6.4.1)",
+            (*path, "body"),
+            key=True,
+        )
+    for name in response.headers:
+        if is_reserved_in_responses(name):
+            message = f"only the gateway writes {name}"
+            subject.error("reserved-header", message, (*path, "headers", name), key=True)

@@ -1,0 +1,183 @@
+"""Settings from the environment and the command line, laid over the file's.
+
+`PYGATEWAY__LIMITS__BODY_BYTES=1GB` is `limits: {body_bytes: 1GB}`. Parts are parted by two
+underscores; a number is an index of a list; a value that starts with `{` or `[` is read as YAML
+(so JSON works), any other one is text, split at commas where a list is wanted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from .document import (
+    Entry,
+    MappingNode,
+    Node,
+    Position,
+    ScalarNode,
+    SequenceNode,
+    Source,
+)
+from .findings import Findings
+from .reader import read_text
+
+PREFIX: Final = "PYGATEWAY__"
+ENVIRONMENT: Final = "environment"
+"""What stands for the file in problems with environment variables."""
+
+COMMAND_LINE: Final = "command line"
+"""What stands for the file in problems with command line options."""
+
+MINIMUM_SECRET: Final = 32
+"""Bytes of an HMAC key for HS256 (RFC 7518 section 3.2: as long as the hash at least)."""
+
+_EXCLUDING: Final = {"listen": "listeners", "listeners": "listen"}
+"""Keys that replace each other: laying one over a file takes the other one out of it."""
+
+_FALSE: Final = frozenset({"", "0", "false", "no", "off"})
+_TRUE: Final = frozenset({"1", "true", "yes", "on"})
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides:
+    """What the command line says, over the environment and the file.
+
+    Attributes:
+        listen: Address instead of every listener, as for the key `listen`.
+        workers: Number of workers, or `auto`.
+    """
+
+    listen: str | None = None
+    workers: str | int | None = None
+
+
+NO_OVERRIDES: Final = Overrides()
+
+
+def overlay(root: MappingNode, environment: Mapping[str, str], findings: Findings) -> None:
+    """Lay every `PYGATEWAY__...` variable over the document.
+
+    Short names go first, so that a variable for a whole section and one for a key in it add up.
+    """
+    names = (name for name in environment if name.startswith(PREFIX))
+    for name in sorted(names, key=lambda name: (name.count("__"), name)):
+        position = Position(Source(ENVIRONMENT, variable=name))
+        parts = name.removeprefix(PREFIX).split("__")
+        if not all(parts):
+            findings.add(
+                "bad-variable", "must be PYGATEWAY__KEY or PYGATEWAY__SECTION__KEY", position
+            )
+            continue
+        value = _value(environment[name], position, findings)
+        if value is not None:
+            _put(root, parts, value, findings)
+
+
+def override(root: MappingNode, overrides: Overrides) -> None:
+    """Lay the command line's settings over everything else."""
+    for key, value in (("listen", overrides.listen), ("workers", overrides.workers)):
+        if value is not None:
+            position = Position(Source(COMMAND_LINE, variable=f"--{key}"))
+            _set(root, key, ScalarNode(position, str(value)))
+
+
+def refuse_seeds(environment: Mapping[str, str], findings: Findings) -> None:
+    """Refuse the variables that ask for what this version does not have.
+
+    Ignoring them would run a gateway without a protection that it was told to apply.
+    """
+
+    def refuse(code: str, name: str, message: str) -> None:
+        findings.add(code, message, Position(Source(ENVIRONMENT, variable=name)))
+
+    secret = environment.get("JWT_SECRET_KEY")
+    if secret is not None and len(secret.encode("utf-8", "surrogateescape")) < MINIMUM_SECRET:
+        message = f"the key has fewer than {MINIMUM_SECRET} bytes (RFC 7518 section 3.2)"
+        refuse("short-secret", "JWT_SECRET_KEY", message)
+    elif secret is not None:
+        message = "authentication is not available in this version"
+        refuse("not-available", "JWT_SECRET_KEY", message)
+    if environment.get("REDIS_URL"):
+        refuse("not-available", "REDIS_URL", "Redis is not available in this version")
+    enabled = environment.get("RATE_LIMIT_ENABLED")
+    limiting = "rate limiting is not available in this version"
+    if enabled is not None and enabled.strip().lower() not in _FALSE:
+        known = enabled.strip().lower() in _TRUE
+        code = "not-available" if known else "wrong-type"
+        message = limiting if known else "must be true or false"
+        refuse(code, "RATE_LIMIT_ENABLED", message)
+    if environment.get("RATE_LIMIT_REQUESTS_PER_MINUTE") and enabled is None:
+        refuse("not-available", "RATE_LIMIT_REQUESTS_PER_MINUTE", limiting)
+
+
+def _value(text: str, position: Position, findings: Findings) -> Node | None:
+    if not text.lstrip().startswith(("{", "[")):
+        return ScalarNode(position, text, splits=True)
+    # Read apart, so that its positions become the variable's.
+    inner = Findings()
+    source = Source(position.source.name, variable=position.source.variable)
+    node = read_text(text, source, inner)
+    for finding in inner.found:
+        findings.add(finding.code, finding.message, position)
+    if node is not None:
+        _move(node, position)
+    return node
+
+
+def _move(node: Node, position: Position) -> None:
+    node.position = position
+    if isinstance(node, ScalarNode):
+        node.end = None
+    if isinstance(node, MappingNode):
+        for entry in node.entries.values():
+            entry.key = position
+    for _, child in node.children():
+        _move(child, position)
+
+
+def _put(root: MappingNode, parts: list[str], value: Node, findings: Findings) -> None:
+    """Put a value where a variable's name says, making what is missing on the way."""
+    node: Node = root
+    for depth, part in enumerate(parts):
+        last = depth == len(parts) - 1
+        if isinstance(node, MappingNode):
+            key = _key(node, part)
+            if last:
+                _set(node, key, value)
+                return
+            child = node.entries[key].value if key in node.entries else None
+            if child is None or (isinstance(child, ScalarNode) and child.text is None):
+                child = MappingNode(value.position)
+                _set(node, key, child)
+            node = child
+        elif isinstance(node, SequenceNode) and part.isascii() and part.isdigit():
+            index = int(part)
+            if index > len(node.items):
+                message = f"the list has {len(node.items)} items, so the next index is"
+                findings.add("bad-variable", f"{message} {len(node.items)}", value.position)
+                return
+            if index == len(node.items):
+                node.items.append(value if last else MappingNode(value.position))
+            elif last:
+                node.items[index] = value
+            node = node.items[index]
+        else:
+            before = PREFIX + "__".join(parts[:depth])
+            kind = "a list, so a number follows" if isinstance(node, SequenceNode) else "a value"
+            findings.add("bad-variable", f"{before} is {kind}", value.position)
+            return
+
+
+def _key(node: MappingNode, part: str) -> str:
+    """Return the key that a part of a variable's name means: one that is there, if one is."""
+    for key in node.entries:
+        if key.upper().replace("-", "_").replace(".", "_") == part.upper():
+            return key
+    return part.lower()
+
+
+def _set(node: MappingNode, key: str, value: Node) -> None:
+    node.entries.pop(_EXCLUDING.get(key, ""), None)
+    node.entries[key] = Entry(value.position, value)

@@ -1,0 +1,106 @@
+"""What the native gate is built from: the part of the configuration that decides."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from .model.headers import DEFAULT_SECURITY_HEADERS, HSTS, Cors, HeaderChanges
+from .model.root import Config
+from .model.routes import Rewrite, Route
+
+VIA = "pygateway"
+"""The pseudonym in Via (RFC 9110 section 7.6.3): it names no machine of the network behind."""
+
+
+def gate_specification(config: Config) -> bytes:
+    """Write the JSON that `pygateway._core.Gate` is built from."""
+    security_headers = config.security_headers.resolve(DEFAULT_SECURITY_HEADERS)
+    headers, hsts = _split_hsts(security_headers)
+    specification = {
+        "limits": {
+            "header_bytes": config.limits.header_bytes,
+            "header_count": config.limits.header_count,
+            "target_bytes": config.limits.target_bytes,
+            "body_bytes": config.limits.body_bytes,
+        },
+        "trusted_proxies": config.trusted_proxies,
+        "via": VIA,
+        "health_path": config.health_path,
+        "security_headers": headers,
+        "hsts": hsts,
+        "routes": [_route(route, security_headers) for route in config.routes],
+    }
+    return json.dumps(specification, separators=(",", ":")).encode("ascii")
+
+
+def _route(route: Route, inherited: dict[str, str]) -> dict[str, Any]:
+    policy = route.security_headers
+    headers, hsts = _split_hsts(inherited if policy is None else policy.resolve(inherited))
+    return {
+        "name": route.name,
+        "hosts": route.match.hosts,
+        "paths": route.match.paths,
+        "methods": route.match.methods,
+        "headers": list(route.match.headers.items()),
+        "query": list(route.match.query.items()),
+        "action": _action(route),
+        "rewrite": _rewrite(route.rewrite),
+        "request_headers": _changes(route.headers.request),
+        "response_headers": _changes(route.headers.response),
+        "security_headers": None if policy is None else headers,
+        "hsts": hsts,
+        "body_bytes": route.limits.body_bytes,
+        "cors": None if route.cors is None else _cors(route.cors),
+    }
+
+
+def _split_hsts(headers: dict[str, str]) -> tuple[list[tuple[str, str]], str | None]:
+    """Part HSTS, which is for TLS only (RFC 6797 section 7.2), from the other headers."""
+    others = [(name, value) for name, value in headers.items() if name.lower() != HSTS.lower()]
+    hsts = next((value for name, value in headers.items() if name.lower() == HSTS.lower()), None)
+    return others, hsts
+
+
+def _action(route: Route) -> dict[str, Any]:
+    if route.redirect is not None:
+        redirect = route.redirect
+        return {"redirect": {"status": redirect.status, "location": redirect.location}}
+    if route.respond is not None:
+        respond = route.respond
+        headers = list(respond.headers.items())
+        return {"respond": {"status": respond.status, "headers": headers, "body": respond.body}}
+    return {"forward": {}}
+
+
+def _rewrite(rewrite: Rewrite) -> dict[str, Any]:
+    word = rewrite.host in {"preserve", "upstream"}
+    return {
+        "strip_prefix": rewrite.strip_prefix,
+        "add_prefix": rewrite.add_prefix,
+        "path": rewrite.path,
+        "host": rewrite.host if word else {"literal": rewrite.host},
+    }
+
+
+def _changes(changes: HeaderChanges) -> dict[str, Any]:
+    return {
+        "set": [(name, value.get_secret_value()) for name, value in changes.set.items()],
+        "add": [
+            (name, value.get_secret_value())
+            for name, values in changes.add.items()
+            for value in values
+        ],
+        "remove": changes.remove,
+    }
+
+
+def _cors(cors: Cors) -> dict[str, Any]:
+    return {
+        "origins": cors.origins,
+        "methods": cors.methods,
+        "headers": cors.headers,
+        "expose": cors.expose,
+        "credentials": cors.credentials,
+        "max_age": None if cors.max_age is None else int(cors.max_age),
+    }

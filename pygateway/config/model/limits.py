@@ -1,0 +1,65 @@
+"""Guards on what clients and upstreams send."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from ..section import Section
+from ..units import SizeRange
+
+BodySize = Annotated[int, SizeRange("1B", "1TiB", zero_means_unlimited=True)]
+
+
+class Limits(Section):
+    """Guards with which one client cannot exhaust the gateway or confuse an upstream."""
+
+    header_bytes: Annotated[int, SizeRange("1KiB", "1MiB")] = Field(
+        default=32 * 1024,
+        description="Bytes of all header lines of one message together; more is answered with 431."
+        " 32KiB is what large cookies and tokens need (nginx allows 4 x 8k, Node.js 16KiB). Under"
+        " 1KiB browsers fail; over 1MiB, slow heads of many connections would fill the memory.",
+    )
+    header_count: int = Field(
+        default=100,
+        ge=1,
+        le=10_000,
+        description="Header lines of one message; more is answered with 431. 100 is Apache's and"
+        " h11's limit. Work per header bounds it above.",
+    )
+    body_bytes: BodySize = Field(
+        default=16 * 1024**2,
+        description="Bytes of a request's body, after chunked framing is taken off; more is"
+        " answered with 413. 0 is no limit. Bodies are streamed and take no memory here: the limit"
+        " protects upstreams (nginx: 1m, Envoy buffers: 1MiB).",
+    )
+    target_bytes: Annotated[int, SizeRange("64B", "64KiB")] = Field(
+        default=8 * 1024,
+        description="Bytes of the request target; more is answered with 414. RFC 9112 section 3"
+        " recommends to support at least 8000. Common servers refuse targets over 64KiB.",
+    )
+    connections: int = Field(
+        default=20_000,
+        ge=1,
+        le=1_000_000,
+        description="Client connections that one worker has open at a time; when all are taken,"
+        " new ones are refused. A connection costs descriptors and some KiB, so the process limit"
+        " (`ulimit -n`) has to be above twice this number.",
+    )
+    minimum_rate: Annotated[int, SizeRange("0B", "1GiB")] = Field(
+        default=1024,
+        description="Bytes a second that the bodies of an exchange have to move at to outlive"
+        " `timeouts.request`; 0 lets none outlive it. A long transfer of an honest client is far"
+        " faster than 1KiB a second, a drip that only means to hold a connection is slower.",
+    )
+
+
+class RouteLimits(Section):
+    """Limits of one route."""
+
+    body_bytes: BodySize | None = Field(
+        default=None,
+        description="Bytes of a request's body on this route, instead of `limits.body_bytes`; 0 is"
+        " no limit. For routes that take uploads.",
+    )

@@ -1,0 +1,133 @@
+"""The configuration as a whole."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
+
+from ..refusal import refusal
+from ..section import ListOf, MappingOf, Section
+from ..syntax.addresses import Address, ListenAddress, Network
+from ..syntax.names import Name
+from ..syntax.paths import HealthPath
+from .headers import SecurityHeaders, SecurityHeadersSetting
+from .limits import Limits
+from .listeners import Listener
+from .routes import Route
+from .timeouts import Timeouts
+from .upstreams import Upstream
+from .workers import MAXIMUM_WORKERS, WorkerCount, usable_cores
+
+DEFAULT_ADDRESS = Address("127.0.0.1", 8000)
+"""Loopback: nobody else can reach a gateway that was not told where to listen."""
+
+
+def _check_version(version: int) -> int:
+    if version != 1:
+        raise refusal("not-allowed-value", "this program reads version 1", allowed=("1",))
+    return version
+
+
+def _nothing_turns_it_off(value: object) -> object:
+    off = value is None or value is False
+    if isinstance(value, str):
+        off = value.strip().lower() in {"", "false", "off", "no"}
+    return None if off else value
+
+
+class Config(Section):
+    """Everything that a gateway is told, validated and with every default filled in."""
+
+    version: Annotated[int, AfterValidator(_check_version), WithJsonSchema({"const": 1})] = Field(
+        default=1, description="Version of the configuration's format."
+    )
+    listen: ListenAddress | None = Field(
+        default=None,
+        exclude=True,
+        description="Short for one listener: `host:port`, `[IPv6 address]:port` or `unix:/path`.",
+    )
+    listeners: ListOf[Listener] = Field(
+        default=(Listener(address=DEFAULT_ADDRESS),),
+        min_length=1,
+        max_length=100,
+        description="Where the gateway listens; not together with `listen`. Without both it is"
+        " 127.0.0.1:8000, which only this machine can reach.",
+    )
+    workers: WorkerCount = Field(
+        default="auto",
+        description="Processes that serve requests; `auto` is one per core that this process may"
+        f" use. More than cores gain nothing; {MAXIMUM_WORKERS} is more than any machine's.",
+    )
+    trusted_proxies: ListOf[Network] = Field(
+        default=(),
+        max_length=10_000,
+        description="Addresses and networks (CIDR) of proxies in front of the gateway, whose"
+        " X-Forwarded-*, X-Request-ID and traceparent are believed. Clients on a unix socket are"
+        " always believed.",
+    )
+    limits: Limits = Field(
+        default_factory=cache(Limits), description="Guards; each has its default."
+    )
+    timeouts: Timeouts = Field(
+        default_factory=cache(Timeouts), description="Deadlines; each has its default."
+    )
+    upstreams: MappingOf[Name, Upstream] = Field(
+        default_factory=dict, description="Services that requests are forwarded to, by name."
+    )
+    routes: ListOf[Route] = Field(
+        default=(),
+        max_length=100_000,
+        description="Rules. Their order matters only between equal matches (see Precedence).",
+    )
+    health_path: Annotated[
+        HealthPath | None,
+        BeforeValidator(_nothing_turns_it_off),
+        WithJsonSchema({"anyOf": [{"type": "string"}, {"const": False}, {"type": "null"}]}),
+    ] = Field(
+        default="/health",
+        description="Where the gateway answers for its own health, with and without a final slash;"
+        " `false` turns it off. A route whose pattern is exactly this path goes first.",
+    )
+    security_headers: SecurityHeadersSetting = Field(
+        default_factory=lambda: SecurityHeaders(base="default"),
+        description="Response headers that browsers act on, sent unless the upstream sent its own:"
+        " `default`, `none`, or a mapping that changes the default ones, in which a name without a"
+        " value takes that header out.",
+    )
+
+    @model_validator(mode="after")
+    def _listen_is_short_for_one_listener(self) -> Self:
+        if self.listen is None:
+            return self
+        if "listeners" in self.model_fields_set:
+            raise refusal(
+                "conflicting-keys", "`listen` is short for `listeners`: keep one", at=("listen",)
+            )
+        # The model is frozen for everybody else; here it is still being made.
+        self.__dict__["listeners"] = (Listener(address=self.listen),)
+        self.__dict__["listen"] = None
+        self.__pydantic_fields_set__.discard("listen")
+        self.__pydantic_fields_set__.add("listeners")
+        return self
+
+    def worker_count(self) -> int:
+        """Return the number of workers, `auto` resolved for this machine."""
+        return usable_cores() if self.workers == "auto" else self.workers
+
+    def to_json(self) -> str:
+        """Write the whole configuration, secrets included, for `from_json` in a worker.
+
+        Defaults are left out: the same program fills them in again, and faster than it reads them.
+        """
+        return self.model_dump_json(context={"reveal": True}, exclude_unset=True)
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> Self:
+        """Read what `to_json` wrote, without any file or environment.
+
+        Raises:
+            pydantic.ValidationError: `text` is not what `to_json` wrote.
+        """
+        return cls.model_validate_json(text)

@@ -1,0 +1,1 @@
+"""Syntax of single values, each with the RFC that defines it."""

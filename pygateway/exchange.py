@@ -1,0 +1,451 @@
+"""One request and its response, from the complete request head to `finish`.
+
+An exchange stands between two connections that know nothing of each other. The client's
+connection hands it the request's body, the upstream's connection hands it the response; the
+exchange frames, counts and passes on. Bodies are never gathered: what one side has sent is
+written to the other in the same turn of the loop, and a side whose peer does not keep up is no
+longer read from.
+
+                    request body                        request body
+    ClientConnection ------------> Exchange (framing, -------------> UpstreamConnection
+                     <------------ limits, counts)    <-------------
+                    response                            response
+"""
+
+from __future__ import annotations
+
+import asyncio
+from time import time
+from typing import TYPE_CHECKING, Any, Protocol
+
+from pygateway._core import Forward, ProtocolError, Reject, Respond
+from pygateway.errors import BodyTooLarge, ExchangeError, UpstreamProtocolViolation
+from pygateway.sweep import NEVER
+
+if TYPE_CHECKING:
+    from pygateway._core import Peer
+    from pygateway.sweep import Sweep
+
+Headers = list[tuple[bytes, bytes]]
+Decision = Forward | Respond | Reject
+
+# What an exchange waits for; decides which error a missed deadline becomes.
+QUEUED, CONNECTING, SENDING, AWAITING, STREAMING, TUNNELLING = range(6)
+
+CHUNKED = -1
+"""`body_length` of a message whose length is not known ahead (RFC 9112 section 7.1)."""
+
+BODY_UNEXPECTED = (b"GET", b"HEAD")
+"""Methods whose bodies have no defined meaning (RFC 9110 section 9.3.1)."""
+
+HALF_CLOSED_GRACE = 0.5
+"""Seconds that a client which has closed its sending side still gets to be answered in.
+
+A client that has gone and one that has merely said all it has to say look the same until
+something is written to them. Half a second lets the second kind have its answer, and keeps the
+first from holding an upstream for longer."""
+
+
+class ClientSide(Protocol):
+    """What an exchange needs of the client's connection."""
+
+    peer: Peer
+    deadline: float
+    final_deadline: float
+
+    def write(self, parts: list[bytes]) -> None:
+        """Send `parts` to the client in one go."""
+
+    def pause(self, reason: int) -> None:
+        """Read no more for `reason`."""
+
+    def resume(self, reason: int) -> None:
+        """Read again once no reason is left."""
+
+    def begin_tunnel(self) -> bytes:
+        """Pass on every further byte as it is; gives those that came before the 101."""
+
+    def exchange_done(self, *, close: bool) -> None:
+        """The exchange has ended; take the next request, or close."""
+
+    def abort(self) -> None:
+        """Break the connection, so that the client sees that something is missing."""
+
+
+class UpstreamSide(Protocol):
+    """What an exchange needs of the upstream's connection."""
+
+    def send(self, parts: list[bytes]) -> None:
+        """Send `parts` to the endpoint in one go."""
+
+    @property
+    def host_line(self) -> bytes:
+        """The Host line that names the endpoint, and the blank line that ends a head."""
+
+    def read(self, *, wanted: bool) -> None:
+        """Read on, or no more for now."""
+
+    def finish_sending(self) -> None:
+        """Tell the endpoint that nothing more will be sent."""
+
+    def release(self, *, reusable: bool) -> None:
+        """The exchange needs the connection no more."""
+
+
+class Story(Protocol):
+    """What an exchange needs of the proxy."""
+
+    sweep: Sweep
+
+    def fail(self, exchange: Exchange, error: ExchangeError) -> None:
+        """The exchange cannot go on."""
+
+
+class Timeouts(Protocol):
+    """Durations in seconds, as configured for the route."""
+
+    @property
+    def body_stall(self) -> float:
+        """The longest that a body may rest."""
+
+    @property
+    def connect(self) -> float:
+        """The longest that establishing a connection may take."""
+
+    @property
+    def request(self) -> float:
+        """The longest that a whole exchange may take, unless its body keeps moving."""
+
+    @property
+    def response(self) -> float:
+        """The longest that a response head may take."""
+
+    @property
+    def tunnel(self) -> float:
+        """The longest that an upgraded connection may rest."""
+
+
+# Reasons for not reading from a client.
+UPSTREAM_SLOW, NO_UPSTREAM_YET, PIPELINE_FULL = 1, 2, 4
+
+
+class Exchange:
+    """A request on its way; see the module's text.
+
+    Attributes:
+        decision: What the gate said about the request; `forward` is the same, where it goes on.
+        endpoint, upstream_state: Where it goes, or last went; known to the proxy alone.
+        tries: Connections that were asked for so far.
+        tried: Endpoints that could not be connected to.
+        request_done: Whether the whole request has arrived.
+        response_started: Whether the client has been sent the final response's head.
+        moved: Body bytes that have passed in either direction.
+    """
+
+    __slots__ = (
+        "client",
+        "client_left",
+        "corked",
+        "decision",
+        "discarding",
+        "endpoint",
+        "finished",
+        "forward",
+        "headers",
+        "method",
+        "moved",
+        "moved_at_check",
+        "outbox",
+        "phase",
+        "quiet",
+        "request_bytes",
+        "request_done",
+        "response_headers",
+        "response_started",
+        "story",
+        "target",
+        "task",
+        "timeouts",
+        "to_client",
+        "tried",
+        "tries",
+        "upstream",
+        "upstream_slow",
+        "upstream_state",
+        "version",
+    )
+
+    decision: Decision
+    forward: Forward
+    endpoint: Any
+    upstream_state: Any
+    timeouts: Timeouts
+    response_headers: Headers
+
+    def __init__(
+        self,
+        client: ClientSide,
+        story: Story,
+        method: bytes,
+        target: bytes,
+        headers: Headers,
+        version: int,
+        request_done: bool,
+    ) -> None:
+        self.client = client
+        self.story = story
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.version = version
+        self.request_done = request_done
+        self.request_bytes = 0
+        self.outbox: list[bytes] | None = None
+        self.to_client: list[bytes] | None = None
+        self.upstream: UpstreamSide | None = None
+        self.task: asyncio.Task[None] | None = None
+        self.response_started = self.discarding = self.finished = self.client_left = False
+        self.upstream_slow = self.quiet = self.corked = False
+        self.phase = CONNECTING
+        self.tries = self.moved = self.moved_at_check = 0
+        self.tried: set[object] | None = None
+
+    # --- the request's body, from the client --------------------------------------------------
+
+    def request_body(self, data: bytes) -> None:
+        """Pass on a piece of the request's body, framed anew for the upstream."""
+        self.request_bytes += len(data)
+        if self.discarding:
+            return
+        forward = self.forward
+        limit = forward.body_limit
+        if limit and self.request_bytes > limit:
+            self.story.fail(self, BodyTooLarge(f"The body is larger than {limit} bytes."))
+            return
+        if self.outbox is None:
+            self.outbox = []
+        if forward.body_length == CHUNKED:
+            self.outbox += (b"%x\r\n" % len(data), data, b"\r\n")
+        else:
+            self.outbox.append(data)
+        self.moved += len(data)
+
+    def request_end(self) -> None:
+        """The request's body is complete."""
+        self.request_done = True
+        if not self.discarding and self.forward.body_length == CHUNKED:
+            if self.outbox is None:
+                self.outbox = []
+            self.outbox.append(b"0\r\n\r\n")
+
+    def flush_request(self) -> None:
+        """Write what this turn of the loop has brought, or hold it until there is a connection."""
+        self.corked = False
+        if self.discarding or self.finished:
+            return
+        upstream = self.upstream
+        if upstream is None:
+            if not self.request_done:
+                self.client.pause(NO_UPSTREAM_YET)
+            return
+        parts = self.outbox
+        if parts:
+            self.outbox = None
+            upstream.send(parts)
+            if self.phase == STREAMING:
+                self.client.deadline = self.story.sweep.now + self.timeouts.body_stall
+            else:
+                self.await_next()
+
+    def send_request(self, upstream: UpstreamSide) -> None:
+        """`upstream` serves this exchange from now on: send it the head and what has come since.
+
+        The Host line stands at the end of the head where it names the endpoint, which only now
+        is known.
+        """
+        self.upstream = upstream
+        forward = self.forward
+        head = forward.head
+        parts = [head, upstream.host_line] if forward.host_from_endpoint else [head]
+        if self.outbox:
+            parts += self.outbox
+            self.outbox = None
+        if self.corked:
+            self.outbox = parts
+        else:
+            upstream.send(parts)
+        if self.request_done:
+            self.phase = AWAITING
+            self.client.deadline = self.story.sweep.now + self.timeouts.response
+        else:
+            self.await_next()
+            self.client.resume(NO_UPSTREAM_YET)
+
+    def await_next(self) -> None:
+        """Set the phase and the deadline that fit what has been sent so far."""
+        now = self.story.sweep.now
+        if self.request_done:
+            self.phase = AWAITING
+            self.client.deadline = now + self.timeouts.response
+        elif self.decision.expects_continue and not self.request_bytes:
+            # The client waits for the upstream's word; its own silence is not held against it.
+            self.phase = AWAITING
+            self.client.deadline = now + self.timeouts.response
+        else:
+            self.phase = SENDING
+            self.client.deadline = now + self.timeouts.body_stall
+
+    # --- the response, from the upstream ------------------------------------------------------
+
+    def interim_response(self, status: int, reason: bytes, headers: Headers) -> None:
+        """Pass on a 1xx response (RFC 9110 section 15.2) to a client that can take it."""
+        head = self.forward.interim_head(status, reason, headers)
+        if head:
+            self.client.write([head])
+        if not self.request_done:
+            self.phase = SENDING
+            self.client.deadline = self.story.sweep.now + self.timeouts.body_stall
+
+    def response_head(self, status: int, reason: bytes, headers: Headers, version: int) -> None:
+        """Take the final response's head; it is written together with the body that follows.
+
+        Raises:
+            UpstreamProtocolViolation: The head breaks a guard.
+        """
+        try:
+            head = self.forward.response_head(status, reason, headers, time(), version)
+        except ProtocolError as error:
+            raise UpstreamProtocolViolation(
+                f"The upstream's response is refused: {error}."
+            ) from None
+        self.response_started = True
+        self.response_headers = headers
+        self.phase = STREAMING
+        self.to_client = [head]
+
+    def response_body(self, data: bytes) -> None:
+        """Take a piece of the response's body."""
+        forward = self.forward
+        if forward.response_bodiless:
+            return
+        self.moved += len(data)
+        if self.to_client is None:
+            self.to_client = []
+        if forward.response_chunked:
+            self.to_client += (b"%x\r\n" % len(data), data, b"\r\n")
+        else:
+            self.to_client.append(data)
+
+    def flush_response(self) -> None:
+        """Write what this turn of the loop has brought."""
+        parts = self.to_client
+        if parts:
+            self.to_client = None
+            self.quiet = False
+            self.client.deadline = self.story.sweep.now + self.timeouts.body_stall
+            self.client.write(parts)
+
+    def response_end(self, *, reusable: bool) -> None:
+        """The response is complete; the upstream's connection may serve again if `reusable`."""
+        forward = self.forward
+        parts = self.to_client
+        if forward.response_chunked and not forward.response_bodiless:
+            if parts is None:
+                parts = []
+            parts.append(b"0\r\n\r\n")
+        if parts:
+            self.to_client = None
+            self.client.write(parts)
+        upstream = self.upstream
+        if upstream is not None:
+            self.upstream = None
+            # One that has answered before the request was complete may be reading it still, and
+            # one that does not expect a body with this method may take it for the next request.
+            doubtful = not self.request_done or (
+                forward.body_length != 0 and self.method in BODY_UNEXPECTED
+            )
+            upstream.release(reusable=reusable and not doubtful)
+        self.finish(close=forward.response_closes)
+
+    def begin_tunnel(self, early: bytes) -> None:
+        """Both sides have agreed on another protocol (RFC 9110 section 7.8): pass bytes on.
+
+        Args:
+            early: What the upstream has sent behind its 101.
+        """
+        upstream = self.upstream
+        parts = self.to_client or []
+        self.to_client = None
+        self.phase = TUNNELLING
+        self.client.final_deadline = NEVER
+        if early:
+            parts.append(early)
+        self.client.write(parts)
+        waiting = self.client.begin_tunnel()
+        if waiting and upstream is not None:
+            upstream.send([waiting])
+        self.rest_tunnel()
+
+    def rest_tunnel(self) -> None:
+        """Bytes have passed through the tunnel: it may rest again for its idle time."""
+        self.client.deadline = self.story.sweep.now + self.timeouts.tunnel
+
+    # --- flow control -------------------------------------------------------------------------
+
+    def client_writable(self, *, writable: bool) -> None:
+        """The client keeps up again, or no longer does: read its upstream accordingly."""
+        if self.upstream is not None:
+            self.upstream.read(wanted=writable)
+
+    def upstream_writable(self, *, writable: bool) -> None:
+        """The upstream keeps up again, or no longer does: read its client accordingly."""
+        self.upstream_slow = not writable
+        if writable:
+            self.client.resume(UPSTREAM_SLOW)
+            if self.phase == SENDING:
+                self.await_next()
+        else:
+            self.client.pause(UPSTREAM_SLOW)
+
+    # --- ends ---------------------------------------------------------------------------------
+
+    @property
+    def event_stream(self) -> bool:
+        """Whether the response is a stream of Server-Sent Events, which may well be silent."""
+        return self.response_started and any(
+            name.lower() == b"content-type" and value.lower().startswith(b"text/event-stream")
+            for name, value in self.response_headers
+        )
+
+    def client_gone(self) -> None:
+        """Nobody waits for the response any more: cancel the request at the upstream."""
+        self.drop_upstream()
+        self.finish(close=True)
+
+    def client_half_closed(self) -> None:
+        """The client will send no more; see `HALF_CLOSED_GRACE`."""
+        if self.phase == TUNNELLING:
+            self.client.deadline = self.story.sweep.now + self.timeouts.body_stall
+            if self.upstream is not None:
+                self.upstream.finish_sending()
+        elif self.request_done:
+            self.client_left = True
+            self.client.final_deadline = self.story.sweep.now + HALF_CLOSED_GRACE
+        else:
+            self.client.abort()
+
+    def drop_upstream(self) -> None:
+        """Let go of whatever serves, or is to serve, this exchange."""
+        if self.task is not None:
+            self.task.cancel()
+            self.task = None
+        upstream = self.upstream
+        if upstream is not None:
+            self.upstream = None
+            upstream.release(reusable=False)
+
+    def finish(self, *, close: bool) -> None:
+        """End the exchange, whatever happened to it; further calls do nothing."""
+        if not self.finished:
+            self.finished = True
+            self.client.exchange_done(close=close)

@@ -1,0 +1,111 @@
+"""The one place that turns an error into a response: `application/problem+json` (RFC 9457).
+
+`CATALOGUE` names every problem that a client can meet. A problem's type is
+`urn:pygateway:problem:NAME`; its detail never holds a credential, a traceback or text of another
+caller.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Protocol
+
+type_prefix = "urn:pygateway:problem:"
+
+Headers = list[tuple[bytes, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A kind of error: the status it is sent with, and its title (RFC 9457 section 3.1)."""
+
+    status: int
+    title: str
+
+
+CATALOGUE: dict[str, Problem] = {
+    "bad-request": Problem(400, "Bad request"),
+    "route-not-found": Problem(404, "No route takes this request"),
+    "method-not-allowed": Problem(405, "Method not allowed"),
+    "request-timeout": Problem(408, "The request did not arrive in time"),
+    "body-too-large": Problem(413, "Request body too large"),
+    "target-too-long": Problem(414, "Request target too long"),
+    "expectation-failed": Problem(417, "Expectation failed"),
+    "headers-too-large": Problem(431, "Request headers too large"),
+    "internal": Problem(500, "Internal error"),
+    "not-implemented": Problem(501, "Not implemented"),
+    "upstream-unreachable": Problem(502, "Upstream unreachable"),
+    "upstream-protocol-error": Problem(502, "Upstream broke the protocol"),
+    "no-healthy-endpoint": Problem(503, "No healthy endpoint"),
+    "overloaded": Problem(503, "Overloaded"),
+    "draining": Problem(503, "The gateway is shutting down"),
+    "upstream-timeout": Problem(504, "Upstream timed out"),
+    "version-not-supported": Problem(505, "HTTP version not supported"),
+}
+
+# A client that is told to come back is told when; a second is the shortest time that the header
+# can say (RFC 9110 section 10.2.3).
+RETRY_AFTER: dict[str, bytes] = {"overloaded": b"1", "draining": b"1"}
+
+
+class Replier(Protocol):
+    """What a decision offers for building a reply of the gateway's own."""
+
+    @property
+    def request_id(self) -> str:
+        """Identity of the request, repeated in the body."""
+
+    @property
+    def path(self) -> str:
+        """Canonical path, the problem's `instance`."""
+
+    @property
+    def head_only(self) -> bool:
+        """Whether the request was HEAD, whose reply has no body."""
+
+    def reply_head(
+        self, status: int, headers: Headers, content_length: int, now: float, close: bool = ...
+    ) -> bytes:
+        """Render the head of the reply."""
+
+
+def render(
+    replier: Replier,
+    name: str,
+    detail: str,
+    now: float,
+    *,
+    headers: Headers | None = None,
+    close: bool = False,
+) -> bytes:
+    """Render the whole reply for a problem.
+
+    Args:
+        replier: The decision about the request that failed.
+        name: A name of `CATALOGUE`.
+        detail: One sentence about this occurrence.
+        now: Unix seconds, for the Date header.
+        headers: Headers that belong to this problem, such as Allow.
+        close: Whether the connection ends after the reply.
+    """
+    problem = CATALOGUE[name]
+    members = {
+        "type": type_prefix + name,
+        "title": problem.title,
+        "status": problem.status,
+        "detail": detail,
+        "instance": replier.path or "/",
+        "request_id": replier.request_id,
+    }
+    body = json.dumps(members).encode("ascii")
+    fields: Headers = [
+        (b"Content-Type", b"application/problem+json"),
+        (b"Cache-Control", b"no-store"),
+    ]
+    if name in RETRY_AFTER:
+        fields.append((b"Retry-After", RETRY_AFTER[name]))
+    if headers:
+        fields += headers
+    head = replier.reply_head(problem.status, fields, len(body), now, close)
+    return head if replier.head_only else head + body

@@ -1,0 +1,292 @@
+"""The story of a request, from its complete head to the last byte of its response.
+
+    start ──> decide ──> Reject   a problem, rendered in one place
+                    ├──> Respond  an answer of the gateway's own
+                    └──> Forward ──> choose an endpoint ──> an idle connection? ──> send
+                                          ^                      │ no
+                                          │ retry                v
+                                          └── fail <── open a connection, or queue for one ──> send
+
+Whatever follows, bodies and the response's head, passes through the `Exchange`. Every failure,
+whoever noticed it, arrives at `fail`, which tries again, answers, or breaks the connection so that
+the client cannot mistake a part for the whole. A request that finds an idle connection makes no
+Task, no Future and no timer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from time import time
+from typing import TYPE_CHECKING
+
+from pygateway import problem
+from pygateway._core import Forward, Respond
+from pygateway.errors import (
+    ExchangeError,
+    NoHealthyEndpoint,
+    Overloaded,
+    RequestTimeout,
+    UpstreamTimeout,
+)
+from pygateway.exchange import (
+    CONNECTING,
+    QUEUED,
+    SENDING,
+    STREAMING,
+    TUNNELLING,
+    Exchange,
+)
+from pygateway.sweep import NEVER
+from pygateway.telemetry import get_logger
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pygateway._core import Gate, Reject
+    from pygateway.exchange import Headers
+    from pygateway.sweep import Sweep
+    from pygateway.upstream.connection import UpstreamConnection
+    from pygateway.upstream.plan import Plan
+    from pygateway.upstream.upstream import EndpointState, UpstreamState
+
+DISCARDABLE = 64 * 1024
+"""Bytes of a request's body that are read and thrown away to keep a connection.
+
+A client that was refused goes on sending what it has begun to send. Up to this many bytes that is
+cheaper than a new connection; beyond, the connection is closed after the answer."""
+
+PROGRESS_INTERVAL = 10.0
+"""Seconds between two looks at whether an exchange past its total deadline still moves."""
+
+
+class Proxy:
+    """Carries out what the gate decides.
+
+    Attributes:
+        gate: Decides about every request.
+        sweep: Keeps the deadlines.
+        draining: No further requests are taken on connections that exist.
+    """
+
+    __slots__ = ("_health", "_minimum_rate", "_plans", "draining", "gate", "sweep")
+
+    def __init__(
+        self,
+        gate: Gate,
+        plans: Mapping[int, Plan],
+        sweep: Sweep,
+        health: Callable[[], tuple[int, bytes]],
+        minimum_rate: int,
+    ) -> None:
+        self.gate = gate
+        self.sweep = sweep
+        self.draining = False
+        self._plans = plans
+        self._health = health
+        self._minimum_rate = minimum_rate
+
+    # --- from the head to the upstream --------------------------------------------------------
+
+    def start(self, exchange: Exchange) -> None:
+        """Take a request whose head is complete."""
+        decision = exchange.decision = self.gate.decide(
+            exchange.method,
+            exchange.target,
+            exchange.headers,
+            exchange.client.peer,
+            time(),
+            exchange.version,
+        )
+        if type(decision) is Forward:
+            exchange.forward = decision
+            self.forward(exchange, decision)
+        elif type(decision) is Respond:
+            self.respond(exchange, decision)
+        else:
+            self.reject(exchange, decision)
+
+    def forward(self, exchange: Exchange, forward: Forward) -> None:
+        """Send the request on, at once where a connection is idle."""
+        destination = self._plans[forward.route].choose()
+        timeouts = exchange.timeouts = destination.timeouts
+        exchange.client.final_deadline = self.sweep.now + timeouts.request
+        upstream = exchange.upstream_state = destination.upstream
+        endpoint = upstream.choose(None)
+        if endpoint is not None:
+            connection = endpoint.pool.checkout()
+            if connection is not None:
+                exchange.tries = 1
+                connection.serve(exchange)
+                return
+        exchange.task = asyncio.get_running_loop().create_task(
+            self.open_and_send(exchange, upstream, endpoint)
+        )
+
+    async def open_and_send(
+        self, exchange: Exchange, upstream: UpstreamState, endpoint: EndpointState | None
+    ) -> None:
+        """The slow way: queue for a connection or make one, then send."""
+        exchange.tries += 1
+        try:
+            if endpoint is None:
+                raise NoHealthyEndpoint(f"Upstream {upstream.name} has no endpoint left to try.")
+            connection = await self.obtain(exchange, endpoint)
+        except ExchangeError as error:
+            exchange.task = None
+            if endpoint is not None:
+                self._exclude(exchange, endpoint)
+            self.fail(exchange, error)
+        except Exception:
+            exchange.task = None
+            get_logger().exception("request failed", request_id=exchange.decision.request_id)
+            self.fail(exchange, ExchangeError("The request could not be sent on."))
+        else:
+            exchange.task = None
+            connection.serve(exchange)
+
+    async def obtain(self, exchange: Exchange, endpoint: EndpointState) -> UpstreamConnection:
+        """Get a connection to `endpoint` that is not an old idle one.
+
+        Raises:
+            Overloaded: The queue for connections is full.
+            ConnectFailed: The endpoint cannot be reached.
+        """
+        pool = endpoint.pool
+        client = exchange.client
+        exchange.endpoint = endpoint
+        if pool.exhausted:
+            exchange.phase = QUEUED
+            client.deadline = self.sweep.now + pool.queue_timeout
+            connection = await pool.wait_for_turn()
+            if connection is not None and not connection.closed:
+                return connection
+        exchange.phase = CONNECTING
+        client.deadline = self.sweep.now + exchange.timeouts.connect
+        return await pool.connect()
+
+    # --- answers of the gateway's own ---------------------------------------------------------
+
+    def respond(self, exchange: Exchange, respond: Respond) -> None:
+        """Answer what the configuration answers: redirects, fixed responses, preflights, health."""
+        status, headers, body = respond.status, respond.headers, respond.body
+        if respond.kind == "health":
+            status, body = self._health()
+            headers = [(b"Content-Type", b"application/json"), (b"Cache-Control", b"no-store")]
+        close = self._must_close(exchange)
+        head = respond.reply_head(status, headers, len(body), time(), close)
+        exchange.client.write([head] if respond.head_only else [head, body])
+        exchange.discarding = True
+        exchange.finish(close=close or not respond.keep_alive)
+
+    def reject(self, exchange: Exchange, reject: Reject) -> None:
+        """Answer a request that the gate refuses."""
+        close = self._must_close(exchange) or not reject.keep_alive
+        self._answer(exchange, reject.reason, reject.detail, headers=reject.headers, close=close)
+
+    def _answer(
+        self,
+        exchange: Exchange,
+        name: str,
+        detail: str,
+        *,
+        headers: Headers | None = None,
+        close: bool,
+    ) -> None:
+        decision = exchange.decision
+        reply = problem.render(decision, name, detail, time(), headers=headers, close=close)
+        exchange.client.write([reply])
+        exchange.discarding = True
+        exchange.finish(close=close)
+
+    def _must_close(self, exchange: Exchange) -> bool:
+        """Whether the connection has to end after an answer of the gateway's own.
+
+        It has where the rest of the request would have to be read first and is long, of unknown
+        length, or may never come, because the client waits to be told to send it (RFC 9110
+        section 10.1.1).
+        """
+        if self.draining:
+            return True
+        if exchange.request_done:
+            return False
+        decision = exchange.decision
+        length = decision.body_length
+        return decision.expects_continue or not 0 <= length <= DISCARDABLE
+
+    def drain(self) -> None:
+        """Announce to every client that its connection ends after the next answer."""
+        self.draining = True
+
+    # --- failures -----------------------------------------------------------------------------
+
+    def fail(self, exchange: Exchange, error: ExchangeError) -> None:
+        """The one place where failures arrive: try again, answer, or break the connection."""
+        if exchange.finished:
+            return
+        exchange.drop_upstream()
+        if error.retryable and exchange.tries < exchange.upstream_state.attempts:
+            self.retry(exchange)
+        elif exchange.response_started:
+            exchange.client.abort()
+            exchange.finish(close=True)
+        else:
+            close = self._must_close(exchange) or not exchange.decision.keep_alive
+            self._answer(exchange, error.problem, error.detail, close=close)
+
+    def retry(self, exchange: Exchange) -> None:
+        """Try again, on a fresh connection and on another endpoint where there is one."""
+        upstream = exchange.upstream_state
+        endpoint = upstream.choose(exchange.tried) or upstream.choose(None)
+        exchange.task = asyncio.get_running_loop().create_task(
+            self.open_and_send(exchange, upstream, endpoint)
+        )
+
+    def _exclude(self, exchange: Exchange, endpoint: EndpointState) -> None:
+        if exchange.tried is None:
+            exchange.tried = set()
+        exchange.tried.add(endpoint)
+
+    # --- deadlines ----------------------------------------------------------------------------
+
+    def expire(self, exchange: Exchange, now: float) -> None:
+        """A deadline of the exchange has passed."""
+        client = exchange.client
+        if exchange.client_left:
+            client.abort()
+        elif now >= client.final_deadline:
+            if exchange.event_stream:
+                client.final_deadline = NEVER
+            elif self._moves(exchange):
+                client.final_deadline = now + PROGRESS_INTERVAL
+            else:
+                self.fail(exchange, self._name_delay(exchange))
+        elif exchange.phase == TUNNELLING:
+            client.abort()
+        elif exchange.phase == STREAMING and exchange.event_stream and not exchange.quiet:
+            # A stream of events may be silent for as long as a tunnel.
+            exchange.quiet = True
+            client.deadline = now + exchange.timeouts.tunnel - exchange.timeouts.body_stall
+        else:
+            self.fail(exchange, self._name_delay(exchange))
+
+    def _moves(self, exchange: Exchange) -> bool:
+        """Whether bodies have moved fast enough to outlive the total deadline.
+
+        A total deadline is for exchanges that make no progress worth the name. A long download is
+        not one, a drip of a byte a second is.
+        """
+        moved = exchange.moved - exchange.moved_at_check
+        seconds = PROGRESS_INTERVAL if exchange.moved_at_check else exchange.timeouts.request
+        exchange.moved_at_check = exchange.moved
+        return 0 < self._minimum_rate * seconds <= moved
+
+    def _name_delay(self, exchange: Exchange) -> ExchangeError:
+        phase = exchange.phase
+        if phase == QUEUED:
+            return Overloaded("No connection to the upstream became free in time.")
+        if phase == CONNECTING:
+            self._exclude(exchange, exchange.endpoint)
+            return UpstreamTimeout("The upstream could not be reached in time.", retryable=True)
+        if phase == SENDING and not exchange.upstream_slow:
+            return RequestTimeout("The rest of the request did not arrive in time.")
+        return UpstreamTimeout("The upstream did not answer in time.")

@@ -1,0 +1,1 @@
+"""The side that clients see: `listener.Listener` accepts, `connection.ClientConnection` speaks."""

@@ -1,0 +1,126 @@
+"""Accepts clients, within bounds, and lets them go."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import TYPE_CHECKING, Protocol
+
+from pygateway.server.connection import ClientConnection
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pygateway._core import Gate, Peer
+    from pygateway.config import Limits, Timeouts
+    from pygateway.proxy import Proxy
+    from pygateway.sweep import Sweep
+
+# Connections that the kernel holds until they are accepted. A burst of a few thousand new clients
+# within one turn of the loop is common after a reload elsewhere; the kernel's own bound
+# (net.core.somaxconn, 4096 by default) holds beyond.
+BACKLOG = 4096
+
+# While draining, a connection that has been silent this long, in seconds, is closed. Clients that
+# are about to reuse a connection usually do so within a moment; they get their answer together
+# with `Connection: close`, which no client can mistake.
+DRAIN_IDLE_SECONDS = 1.0
+
+
+class Closeable(Protocol):
+    """What the server needs of an asyncio server."""
+
+    def close(self) -> None:
+        """Accept no more."""
+
+
+class Server:
+    """All client connections of a worker.
+
+    Attributes:
+        proxy: Takes their requests.
+        sweep: Keeps their deadlines.
+        timeouts: Durations in seconds, as configured.
+        largest_head: Bytes at which a request head is refused unread.
+        largest_target: Bytes at which a request target is refused unread.
+        drain_idle: See `DRAIN_IDLE_SECONDS`.
+    """
+
+    def __init__(self, proxy: Proxy, sweep: Sweep, limits: Limits, timeouts: Timeouts) -> None:
+        self.proxy = proxy
+        self.sweep = sweep
+        self.timeouts = timeouts
+        self.largest_target = limits.target_bytes
+        # The request line stands in front of the headers; method, version and spaces need little.
+        self.largest_head = limits.header_bytes + limits.target_bytes + 64
+        self.drain_idle = DRAIN_IDLE_SECONDS
+        self.connections: set[ClientConnection] = set()
+        self._most_connections = limits.connections
+        self._listening: list[Closeable] = []
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    async def listen(self, sockets: Sequence[socket.socket]) -> None:
+        """Accept clients on `sockets`, which are bound and not yet in use by this process."""
+        loop = asyncio.get_running_loop()
+        for listening in sockets:
+            listening.setblocking(False)
+            if listening.family == socket.AF_UNIX:
+                self._listening.append(
+                    await loop.create_unix_server(
+                        lambda: ClientConnection(self), sock=listening, backlog=BACKLOG
+                    )
+                )
+            else:
+                self._listening.append(
+                    await loop.create_server(
+                        lambda: ClientConnection(self), sock=listening, backlog=BACKLOG
+                    )
+                )
+
+    def identify(self, transport: asyncio.Transport) -> Peer:
+        """Tell the gate who has connected."""
+        name = transport.get_extra_info("peername")
+        address = name[0].partition("%")[0] if isinstance(name, tuple) else ""
+        secure = transport.get_extra_info("ssl_object") is not None
+        return self._gate.peer(address, secure)
+
+    def admit(self, connection: ClientConnection) -> bool:
+        """Count `connection`; whether it is one of those that may be served."""
+        self.connections.add(connection)
+        self.sweep.waiters.add(connection)
+        self._empty.clear()
+        return len(self.connections) <= self._most_connections
+
+    def dismiss(self, connection: ClientConnection) -> None:
+        """A connection has closed."""
+        self.connections.discard(connection)
+        self.sweep.waiters.discard(connection)
+        if not self.connections:
+            self._empty.set()
+
+    def stop_listening(self) -> None:
+        """Accept no more clients."""
+        for server in self._listening:
+            server.close()
+        self._listening.clear()
+
+    async def drain(self, timeout: float) -> None:
+        """Let every request under way finish, for at most `timeout` seconds; then close all."""
+        self.stop_listening()
+        now = asyncio.get_running_loop().time()
+        for connection in tuple(self.connections):
+            connection.drain(now)
+        try:
+            await asyncio.wait_for(self._empty.wait(), timeout)
+        except TimeoutError:
+            self.abort()
+
+    def abort(self) -> None:
+        """Close every connection at once."""
+        for connection in tuple(self.connections):
+            connection.abort()
+
+    @property
+    def _gate(self) -> Gate:
+        return self.proxy.gate

@@ -1,0 +1,216 @@
+"""The supervisor's life: start, reload and end, as signals ask for them.
+
+TERM, INT   stop accepting, let requests in flight finish, exit; a second one ends them
+HUP         load the configuration again; workers are replaced without losing a connection.
+Where there is nothing to load again, as in `pygateway proxy`, it stops too
+USR1, USR2  nothing yet (this version writes no log files, and cannot be replaced in place)
+"""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import signal
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from pygateway.config import Config
+from pygateway.errors import ConfigurationError, GatewayError
+from pygateway.supervisor.generation import Generation
+from pygateway.supervisor.listening import CannotListen, Listening
+from pygateway.supervisor.process import COMMAND, WorkerFailed
+from pygateway.telemetry import get_logger
+
+RETIRING_LIMIT = 4
+"""Generations that may drain at the same time. A reload beyond that waits, so that a storm of
+reloads with a long `timeouts.drain` cannot fill the machine with workers."""
+
+
+class Supervisor:
+    """Runs workers for a configuration until it is told to stop.
+
+    Args:
+        config: What to run.
+        reload: Loads the configuration again; None if there is nothing to load.
+        announce: Called once with the addresses when all workers listen.
+        command: Program of a worker.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        reload: Callable[[], Config] | None = None,
+        announce: Callable[[list[str]], None] | None = None,
+        command: Sequence[str] = COMMAND,
+    ) -> None:
+        self._config = config
+        self._reload = reload
+        self._announce = announce
+        self._command = command
+        self._listening = Listening()
+        self._current: Generation | None = None
+        self._retiring: dict[asyncio.Task[None], Generation] = {}
+        self._stop = asyncio.Event()
+        self._force = asyncio.Event()
+        self._reload_wanted = asyncio.Event()
+
+    async def run(self) -> int:
+        """Serve until a signal ends it; give the exit code: 0, or 1 if requests were cut off.
+
+        Raises:
+            CannotListen: An address cannot be listened on.
+            WorkerFailed: A worker could not start at first.
+        """
+        self._take_signals()
+        raise_descriptor_limit()
+        try:
+            if await self._unless(self._stop, self._start()):
+                await self._serve()
+            self._listening.close()
+            drained = await self._unless(self._force, self._retire_all())
+            get_logger().info("stopped")
+            return 0 if drained else 1
+        finally:
+            self._listening.close()
+            await self._end_all()
+
+    def _take_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._asked_to_stop, number)
+        loop.add_signal_handler(signal.SIGHUP, self._asked_to_reload)
+        for number in (signal.SIGUSR1, signal.SIGUSR2):
+            loop.add_signal_handler(number, self._asked_in_vain, number)
+
+    def _asked_to_stop(self, number: signal.Signals) -> None:
+        if self._stop.is_set():
+            get_logger().warning("stopping at once", signal=number.name)
+            self._force.set()
+        else:
+            get_logger().info("draining", signal=number.name, timeout=self._config.timeouts.drain)
+            self._stop.set()
+
+    def _asked_to_reload(self) -> None:
+        if self._reload is None:
+            self._asked_to_stop(signal.SIGHUP)
+        else:
+            self._reload_wanted.set()
+
+    def _asked_in_vain(self, number: signal.Signals) -> None:
+        get_logger().warning("signal ignored", signal=number.name)
+
+    async def _unless(self, event: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+        """Do `work` unless `event` comes first, which cancels it; give whether it was done."""
+        working = asyncio.create_task(work)
+        waiting = asyncio.create_task(event.wait())
+        try:
+            await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            finished = working.done()
+            for task in (working, waiting):
+                task.cancel()
+            await asyncio.gather(working, waiting, return_exceptions=True)
+        if finished:
+            working.result()
+        return finished
+
+    async def _start(self) -> None:
+        config = self._config
+        self._current = await self._begin(config)
+        names = self._current.plan.names()
+        get_logger().info("listening", addresses=names, workers=self._current.plan.workers)
+        if self._announce is not None:
+            self._announce(names)
+
+    async def _begin(self, config: Config) -> Generation:
+        addresses = [listener.address for listener in config.listeners]
+        plan = self._listening.prepare(addresses, config.worker_count())
+        generation = Generation(config, plan, self._command)
+        try:
+            await generation.start()
+        except BaseException:
+            self._listening.abandon(plan)
+            raise
+        self._listening.adopt(plan)
+        return generation
+
+    async def _serve(self) -> None:
+        """Reload as often as asked, until it is time to stop."""
+        while await self._unless(self._stop, self._next_reload()):
+            pass
+
+    async def _next_reload(self) -> None:
+        await self._reload_wanted.wait()
+        self._reload_wanted.clear()
+        if len(self._retiring) >= RETIRING_LIMIT:
+            get_logger().warning("reload delayed", detail="too many old workers still drain")
+            await asyncio.wait(self._retiring, return_when=asyncio.FIRST_COMPLETED)
+        await self._reload_now()
+
+    async def _reload_now(self) -> None:
+        assert self._reload is not None  # noqa: S101 - else the signal would have stopped us
+        log = get_logger()
+        log.info("reloading")
+        try:
+            config = self._reload()
+            generation = await self._begin(config)
+        except (ConfigurationError, CannotListen, WorkerFailed) as error:
+            _log_refusal(error)
+            return
+        retired, self._current, self._config = self._current, generation, config
+        if retired is not None:
+            self._retire(retired)
+            await retired.accepts_no_more.wait()
+        log.info("reloaded", addresses=generation.plan.names(), workers=generation.plan.workers)
+
+    def _retire(self, generation: Generation) -> None:
+        task = asyncio.create_task(generation.retire())
+        self._retiring[task] = generation
+        task.add_done_callback(self._retired)
+
+    def _retired(self, task: asyncio.Task[None]) -> None:
+        del self._retiring[task]
+        if not task.cancelled() and task.exception() is None and not self._stop.is_set():
+            get_logger().info("old workers ended")
+
+    async def _retire_all(self) -> None:
+        if self._current is not None:
+            self._retire(self._current)
+            self._current = None
+        if self._retiring:
+            await asyncio.wait(self._retiring)
+
+    async def _end_all(self) -> None:
+        """End what is still there, by force."""
+        leftovers = dict(self._retiring)
+        for task in leftovers:
+            task.cancel()
+        await asyncio.gather(*leftovers, return_exceptions=True)
+        for generation in leftovers.values():
+            await generation.end_now()
+        if self._current is not None:
+            await self._current.end_now()
+
+
+def _log_refusal(error: GatewayError) -> None:
+    log = get_logger()
+    detail = str(error)
+    if isinstance(error, ConfigurationError):
+        detail = f"problems in the configuration: {len(error.problems)}"
+        for problem in error.problems:
+            place = (problem.file, problem.line, problem.column)
+            log.error(
+                "configuration problem",
+                code=problem.code,
+                place=":".join(str(part) for part in place if part is not None),
+                detail=problem.message,
+            )
+    log.error("reload refused", detail=f"{detail}; the last good configuration stays")
+
+
+def raise_descriptor_limit() -> None:
+    """Let this process and its workers open as many descriptors as the system allows them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

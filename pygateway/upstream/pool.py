@@ -1,0 +1,165 @@
+"""The connections to one endpoint: kept, lent, counted and bounded.
+
+The connection used last is lent first, so that those which are not needed grow old together at
+the other end, from where `tidy` closes them without looking at the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import TYPE_CHECKING
+
+from pygateway.errors import ConnectFailed, Overloaded
+
+if TYPE_CHECKING:
+    from pygateway.config import Pool as PoolPolicy
+    from pygateway.sweep import Sweep
+    from pygateway.upstream.connection import UpstreamConnection
+    from pygateway.upstream.connector import Connector
+
+
+class Pool:
+    """Connections to one endpoint.
+
+    Attributes:
+        total: Connections that exist or are being made; at most `max_connections`.
+        idle: Those that nobody uses, the one used last at the right.
+        head_limit: The largest response head, in bytes.
+        host_line: The Host line that names the endpoint, and the end of a head.
+    """
+
+    __slots__ = (
+        "_connector",
+        "_policy",
+        "_sweep",
+        "_waiting",
+        "closed",
+        "head_limit",
+        "host_line",
+        "idle",
+        "total",
+    )
+
+    def __init__(
+        self, connector: Connector, policy: PoolPolicy, sweep: Sweep, head_limit: int
+    ) -> None:
+        self._connector = connector
+        self._policy = policy
+        self._sweep = sweep
+        self._waiting: deque[asyncio.Future[UpstreamConnection | None]] = deque()
+        self.host_line = b"Host: " + connector.authority.encode("ascii") + b"\r\n\r\n"
+        self.head_limit = head_limit
+        self.idle: deque[UpstreamConnection] = deque()
+        self.total = 0
+        self.closed = False
+        sweep.add_chore(self)
+
+    @property
+    def load(self) -> int:
+        """Requests that are served or waited for now."""
+        return self.total - len(self.idle) + len(self._waiting)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether a request that is not served by an idle connection has to queue."""
+        return self.total >= self._policy.max_connections
+
+    @property
+    def queue_timeout(self) -> float:
+        """The longest, in seconds, that a request waits in the queue."""
+        return self._policy.queue_timeout
+
+    def checkout(self) -> UpstreamConnection | None:
+        """Lend the idle connection that was used last; None where there is none."""
+        return self.idle.pop() if self.idle else None
+
+    async def wait_for_turn(self) -> UpstreamConnection | None:
+        """Wait until a connection is free, or one more may be made (None).
+
+        Raises:
+            Overloaded: The queue is full.
+        """
+        if len(self._waiting) >= self._policy.max_queue:
+            raise Overloaded("All connections to the upstream are in use, and the queue is full.")
+        turn: asyncio.Future[UpstreamConnection | None] = asyncio.get_running_loop().create_future()
+        self._waiting.append(turn)
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            self._pass_on(turn)
+            raise
+
+    async def connect(self) -> UpstreamConnection:
+        """Make one more connection.
+
+        Raises:
+            ConnectFailed: The endpoint cannot be reached, or its identity not be verified.
+        """
+        self.total += 1
+        try:
+            connection = await self._connector.connect(self)
+            if connection.closed:
+                raise ConnectFailed("The upstream closed the connection at once.", retryable=True)
+        except BaseException:
+            self._shrink()
+            raise
+        connection.counted = True
+        return connection
+
+    def put_back(self, connection: UpstreamConnection) -> None:
+        """Take back a connection that may serve again."""
+        while self._waiting:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(connection)
+                return
+        if self.closed or len(self.idle) >= self._policy.max_idle:
+            connection.abort()
+            return
+        connection.idle_since = self._sweep.now
+        self.idle.append(connection)
+
+    def forget(self, connection: UpstreamConnection) -> None:
+        """A connection has closed."""
+        if connection in self.idle:
+            self.idle.remove(connection)
+        if connection.counted:
+            connection.counted = False
+            self._shrink()
+
+    def tidy(self, now: float) -> None:
+        """Close those that were not needed for `idle_timeout`."""
+        oldest = now - self._policy.idle_timeout
+        while self.idle and self.idle[0].idle_since < oldest:
+            self.idle.popleft().abort()
+
+    def close(self) -> None:
+        """Close what is idle, now and from now on."""
+        self.closed = True
+        while self.idle:
+            self.idle.popleft().abort()
+
+    def _shrink(self) -> None:
+        self.total -= 1
+        while self._waiting and not self.exhausted:
+            turn = self._waiting.popleft()
+            if not turn.done():
+                turn.set_result(None)
+                return
+
+    def _pass_on(self, turn: asyncio.Future[UpstreamConnection | None]) -> None:
+        """One that no longer waits gives away what it may have been given."""
+        if not turn.done() or turn.cancelled():
+            if turn in self._waiting:
+                self._waiting.remove(turn)
+            return
+        connection = turn.result()
+        if connection is not None:
+            self.put_back(connection)
+        else:
+            while self._waiting:
+                heir = self._waiting.popleft()
+                if not heir.done():
+                    heir.set_result(None)
+                    return

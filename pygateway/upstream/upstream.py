@@ -1,0 +1,66 @@
+"""An upstream: the endpoints that serve the same thing, and who among them takes a request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from pygateway.upstream.balancer import LeastRequests, RoundRobin
+from pygateway.upstream.connector import Connector
+from pygateway.upstream.pool import Pool
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from pygateway.config import Endpoint, Limits, Upstream
+    from pygateway.sweep import Sweep
+
+
+class EndpointState:
+    """One endpoint at run time: what was configured, and its connections."""
+
+    __slots__ = ("pool", "url", "weight")
+
+    def __init__(self, endpoint: Endpoint, pool: Pool) -> None:
+        self.url = endpoint.url
+        self.weight = endpoint.weight
+        self.pool = pool
+
+    @property
+    def load(self) -> int:
+        """Requests that it serves now, and those that queue for it."""
+        return self.pool.load
+
+
+class Balancer(Protocol):
+    """Chooses among the endpoints of one upstream."""
+
+    def choose(self, excluded: Collection[object] | None = None) -> EndpointState | None:
+        """Take an endpoint that is not `excluded`; None where all are."""
+
+
+class UpstreamState:
+    """One upstream at run time."""
+
+    __slots__ = ("attempts", "choose", "endpoints", "name")
+
+    def __init__(self, name: str, upstream: Upstream, limits: Limits, sweep: Sweep) -> None:
+        self.name = name
+        self.attempts = upstream.retry.attempts
+        self.endpoints = [
+            EndpointState(
+                endpoint,
+                Pool(Connector(endpoint, upstream.tls), upstream.pool, sweep, limits.header_bytes),
+            )
+            for endpoint in upstream.endpoints
+        ]
+        balancer: Balancer = (
+            LeastRequests(self.endpoints)
+            if upstream.balancer == "least_requests"
+            else RoundRobin(self.endpoints)
+        )
+        self.choose = balancer.choose
+
+    def close(self) -> None:
+        """Close the connections that nobody uses; the others close when they are given back."""
+        for endpoint in self.endpoints:
+            endpoint.pool.close()

@@ -1,0 +1,180 @@
+//! The answer to the one question: forward, respond, or reject.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use crate::cors::OwnedField;
+use crate::reply::Reply;
+
+/// What a gate decided.
+#[derive(Debug)]
+pub enum Decision {
+    /// The request goes to its route's upstream.
+    Forward(Forward),
+    /// The gateway answers by itself.
+    Respond(Respond),
+    /// The request is refused.
+    Reject(Reject),
+}
+
+/// A request on its way to an upstream.
+#[derive(Debug)]
+pub struct Forward {
+    /// What every reply to this request needs.
+    pub reply: Reply,
+    /// Request head for the upstream.
+    pub head: Vec<u8>,
+    /// Whether the head still lacks Host, whose value the endpoint gives, and the blank line.
+    pub host_from_endpoint: bool,
+    /// Whether the method is idempotent (RFC 9110 section 9.2.2).
+    pub idempotent: bool,
+    /// Greatest size of the request's body; 0 is no limit.
+    pub body_limit: u64,
+}
+
+/// Why the gateway answers by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The route has a fixed response.
+    Fixed,
+    /// The route redirects.
+    Redirect,
+    /// A browser asks whether a cross-origin request is allowed.
+    Preflight,
+    /// The gateway's own health; the body comes from elsewhere.
+    Health,
+}
+
+impl Kind {
+    /// The word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Fixed => "fixed",
+            Self::Redirect => "redirect",
+            Self::Preflight => "preflight",
+            Self::Health => "health",
+        }
+    }
+}
+
+/// A response of the gateway itself.
+#[derive(Debug)]
+pub struct Respond {
+    /// What every reply to this request needs.
+    pub reply: Reply,
+    /// Why.
+    pub kind: Kind,
+    /// Status.
+    pub status: u16,
+    /// Fields.
+    pub headers: Vec<OwnedField>,
+    /// Body.
+    pub body: Vec<u8>,
+}
+
+/// A refusal.
+#[derive(Debug)]
+pub struct Reject {
+    /// What every reply to this request needs.
+    pub reply: Reply,
+    /// What for.
+    pub refusal: Refusal,
+}
+
+/// Names of the problems for which a request is rejected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reason {
+    /// 400
+    BadRequest,
+    /// 404
+    RouteNotFound,
+    /// 405
+    MethodNotAllowed,
+    /// 413
+    BodyTooLarge,
+    /// 414
+    TargetTooLong,
+    /// 417
+    ExpectationFailed,
+    /// 431
+    HeadersTooLarge,
+    /// 501
+    NotImplemented,
+    /// 505
+    VersionNotSupported,
+}
+
+impl Reason {
+    /// Every reason.
+    pub const ALL: [Self; 9] = [
+        Self::BadRequest,
+        Self::RouteNotFound,
+        Self::MethodNotAllowed,
+        Self::BodyTooLarge,
+        Self::TargetTooLong,
+        Self::ExpectationFailed,
+        Self::HeadersTooLarge,
+        Self::NotImplemented,
+        Self::VersionNotSupported,
+    ];
+
+    /// The name under which the problem is documented.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::BadRequest => "bad-request",
+            Self::RouteNotFound => "route-not-found",
+            Self::MethodNotAllowed => "method-not-allowed",
+            Self::BodyTooLarge => "body-too-large",
+            Self::TargetTooLong => "target-too-long",
+            Self::ExpectationFailed => "expectation-failed",
+            Self::HeadersTooLarge => "headers-too-large",
+            Self::NotImplemented => "not-implemented",
+            Self::VersionNotSupported => "version-not-supported",
+        }
+    }
+
+    /// The reason with a name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+}
+
+/// Why a request is rejected, and what the client is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// Name of the problem.
+    pub reason: Reason,
+    /// One sentence, which never echoes what the client sent.
+    pub detail: Cow<'static, str>,
+    /// Fields that the problem calls for.
+    pub headers: Vec<OwnedField>,
+}
+
+impl Refusal {
+    /// A refusal without fields.
+    #[must_use]
+    pub fn new(reason: Reason, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self { reason, detail: detail.into(), headers: Vec::new() }
+    }
+
+    /// The commonest of all.
+    #[must_use]
+    pub fn bad_request(detail: &'static str) -> Self {
+        Self::new(Reason::BadRequest, detail)
+    }
+}
+
+/// The upstream's response breaks a guard.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProtocolError(pub &'static str);
+
+impl fmt::Display for ProtocolError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.0)
+    }
+}
+
+impl std::error::Error for ProtocolError {}

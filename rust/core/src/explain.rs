@@ -1,0 +1,122 @@
+//! Says why a request is taken by a route, and why not by the others. Looks at every route, so it
+//! is for people and not for traffic.
+
+use serde_json::{Value, json};
+
+use crate::client::Peer;
+use crate::decision::{Decision, Kind};
+use crate::gate::Gate;
+use crate::reply::Reply;
+use crate::request::{RawRequest, RequestHead};
+use crate::route::table::Matcher;
+use crate::route::{Mismatch, Question};
+
+/// Most routes that are listed besides the winner.
+const MOST_CANDIDATES: usize = 50;
+
+/// How near a route came to taking a request; the nearest are the most interesting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Outcome {
+    Outranked,
+    Method,
+    Query,
+    Header,
+    Path,
+    Host,
+}
+
+impl Outcome {
+    const fn sentence(self) -> &'static str {
+        match self {
+            Self::Outranked => "outranked: it matches, but the winner has precedence",
+            Self::Method => "method: it takes other methods",
+            Self::Query => "query: a query parameter is missing or has another value",
+            Self::Header => "header: a header is missing or has another value",
+            Self::Path => "path: none of its paths matches",
+            Self::Host => "host: none of its hosts matches",
+        }
+    }
+}
+
+impl Gate {
+    /// A JSON object with the route, the reason, the canonical path and other candidates.
+    #[must_use]
+    pub fn explain(&self, raw: &RawRequest<'_>, peer: &Peer) -> String {
+        let tables = self.tables();
+        let (reply, reason) = match self.decide(raw, peer, 0.0) {
+            Decision::Forward(forward) => {
+                (forward.reply, "forward: to the upstream of the route".to_owned())
+            }
+            Decision::Respond(respond) => {
+                (respond.reply, format!("{}: {}", respond.kind.name(), sentence(respond.kind)))
+            }
+            Decision::Reject(reject) => {
+                let refusal = reject.refusal;
+                (reject.reply, format!("{}: {}", refusal.reason.name(), refusal.detail))
+            }
+        };
+        let candidates = RequestHead::read(raw, &tables.limits)
+            .map(|request| self.candidates(&request, reply.route))
+            .unwrap_or_default();
+        let name = |reply: &Reply| reply.route.map(|route| &*tables.policies[route].name);
+        json!({
+            "route": name(&reply),
+            "reason": reason,
+            "canonical_path": reply.path,
+            "candidates": candidates,
+        })
+        .to_string()
+    }
+
+    fn candidates(&self, request: &RequestHead<'_>, winner: Option<usize>) -> Vec<Value> {
+        let tables = self.tables();
+        let host = request.host.map(|host| host.lookup_name());
+        let question = Question {
+            host: host.as_ref().map(|host| host.as_str()),
+            path: &request.path,
+            method: request.method,
+            lines: &request.lines.all,
+            query: request.target.query,
+        };
+        let mut outcomes: Vec<_> = tables
+            .routes
+            .routes()
+            .iter()
+            .enumerate()
+            .filter(|(index, _)| Some(*index) != winner)
+            .map(|(index, route)| (outcome(route, &question), index))
+            .collect();
+        outcomes.sort_unstable();
+        outcomes.truncate(MOST_CANDIDATES);
+        outcomes
+            .into_iter()
+            .map(|(outcome, index)| {
+                json!({"route": tables.policies[index].name, "why_not": outcome.sentence()})
+            })
+            .collect()
+    }
+}
+
+const fn sentence(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Fixed => "the route has a fixed response",
+        Kind::Redirect => "the route redirects",
+        Kind::Preflight => "the gateway answers for the route that would take the request",
+        Kind::Health => "the gateway answers for itself",
+    }
+}
+
+fn outcome(route: &Matcher, question: &Question<'_>) -> Outcome {
+    if !route.hosts.iter().any(|host| host.matches(question.host)) {
+        return Outcome::Host;
+    }
+    if !route.paths.iter().any(|path| path.captures(question.path).is_some()) {
+        return Outcome::Path;
+    }
+    match route.criteria.check(question.method, question.lines, question.query) {
+        Ok(()) => Outcome::Outranked,
+        Err(Mismatch::Method) => Outcome::Method,
+        Err(Mismatch::Query) => Outcome::Query,
+        Err(Mismatch::Header) => Outcome::Header,
+    }
+}

@@ -1,0 +1,257 @@
+//! Which header fields mean something to a gateway, by name.
+//!
+//! Each name is looked at once, when the message comes in; every later rule asks the resulting
+//! [`Field`] and never compares text again.
+
+use crate::grammar::folded;
+
+/// What a header field is to the gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Field {
+    /// Host (RFC 9110 section 7.2).
+    Host,
+    /// Content-Length (RFC 9110 section 8.6).
+    ContentLength,
+    /// Transfer-Encoding (RFC 9112 section 6.1).
+    TransferEncoding,
+    /// Connection (RFC 9110 section 7.6.1).
+    Connection,
+    /// Upgrade (RFC 9110 section 7.8).
+    Upgrade,
+    /// Expect (RFC 9110 section 10.1.1).
+    Expect,
+    /// Via (RFC 9110 section 7.6.3).
+    Via,
+    /// Date (RFC 9110 section 6.6.1).
+    Date,
+    /// X-Forwarded-For.
+    ForwardedFor,
+    /// X-Forwarded-Proto.
+    ForwardedProto,
+    /// X-Forwarded-Host.
+    ForwardedHost,
+    /// X-Request-ID.
+    RequestId,
+    /// traceparent (W3C Trace Context).
+    Traceparent,
+    /// tracestate (W3C Trace Context).
+    Tracestate,
+    /// Origin (Fetch).
+    Origin,
+    /// Access-Control-Request-Method (Fetch).
+    RequestMethod,
+    /// Access-Control-Request-Headers (Fetch).
+    RequestHeaders,
+    /// Any Access-Control-* field of a response (Fetch).
+    AccessControl,
+    /// A field of one connection only, never passed on.
+    HopByHop,
+    /// A field that only gateways set, or a spelling by which one could be forged.
+    Reserved,
+    /// An end-to-end field on which messages depend: Connection cannot nominate it away.
+    Essential,
+    /// Any other.
+    Other,
+}
+
+/// Longest name that is recognised as a whole.
+const LONGEST: usize = 32;
+
+/// A name that is not a token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotAToken;
+
+impl Field {
+    /// Recognise a name in any case, and forged spellings with `_` for `-`.
+    ///
+    /// # Errors
+    ///
+    /// [`NotAToken`] when the name is empty or has a byte that is no tchar.
+    #[inline]
+    pub fn recognise(name: &[u8]) -> Result<Self, NotAToken> {
+        let mut buffer = [0_u8; LONGEST];
+        let mut valid = !name.is_empty();
+        let mut underscore = false;
+        for (slot, &byte) in buffer.iter_mut().zip(name) {
+            let form = folded(byte);
+            valid &= form != 0;
+            underscore |= byte == b'_';
+            *slot = form;
+        }
+        if let Some(rest) = name.get(LONGEST..) {
+            valid &= rest.iter().all(|&byte| folded(byte) != 0);
+        }
+        if !valid {
+            return Err(NotAToken);
+        }
+        let known = Self::of_folded(&buffer[..name.len().min(LONGEST)], name.len());
+        Ok(match known {
+            // An upstream that reads `Content_Length` as Content-Length must not see it; a field
+            // without meaning to the gateway keeps the name that it came with.
+            Self::Essential | Self::Origin | Self::Date | Self::AccessControl if underscore => {
+                Self::Other
+            }
+            Self::RequestMethod | Self::RequestHeaders | Self::Other if underscore => Self::Other,
+            _ if underscore => Self::Reserved,
+            _ => known,
+        })
+    }
+
+    fn of_folded(name: &[u8], length: usize) -> Self {
+        if length > LONGEST {
+            return Self::of_prefix(name);
+        }
+        // The compiler turns this into a choice by length, then bytes.
+        match name {
+            b"te" | b"keep-alive" | b"proxy-connection" | b"proxy-authenticate"
+            | b"proxy-authorization" | b"trailer" | b"http2-settings" => Self::HopByHop,
+            b"via" => Self::Via,
+            b"host" => Self::Host,
+            b"date" => Self::Date,
+            b"origin" => Self::Origin,
+            b"expect" => Self::Expect,
+            b"upgrade" => Self::Upgrade,
+            b"connection" => Self::Connection,
+            b"content-length" => Self::ContentLength,
+            b"transfer-encoding" => Self::TransferEncoding,
+            b"x-request-id" => Self::RequestId,
+            b"traceparent" => Self::Traceparent,
+            b"tracestate" => Self::Tracestate,
+            b"x-forwarded-for" => Self::ForwardedFor,
+            b"x-forwarded-proto" => Self::ForwardedProto,
+            b"x-forwarded-host" => Self::ForwardedHost,
+            b"access-control-request-method" => Self::RequestMethod,
+            b"access-control-request-headers" => Self::RequestHeaders,
+            b"forwarded" | b"x-forwarded" | b"x-real-ip" | b"x-original-url" | b"x-rewrite-url" => {
+                Self::Reserved
+            }
+            b"age" | b"vary" | b"etag" | b"allow" | b"range" | b"cookie" | b"accept"
+            | b"expires" | b"location" | b"set-cookie" | b"retry-after" | b"content-type"
+            | b"authorization" | b"cache-control" | b"content-range" | b"last-modified"
+            | b"content-encoding" | b"www-authenticate" | b"x-frame-options"
+            | b"x-content-type-options" | b"content-security-policy"
+            | b"strict-transport-security" => Self::Essential,
+            _ => Self::of_prefix(name),
+        }
+    }
+
+    fn of_prefix(name: &[u8]) -> Self {
+        if name.starts_with(b"x-forwarded-") {
+            Self::Reserved
+        } else if name.starts_with(b"access-control-") {
+            Self::AccessControl
+        } else {
+            Self::Other
+        }
+    }
+
+    /// Whether an option of Connection with this name removes the field.
+    ///
+    /// Only fields without meaning to the gateway can be nominated: otherwise a client could make
+    /// it drop what it added or what the upstream decides by (CVE-2024-45410).
+    #[must_use]
+    pub const fn can_be_nominated(self) -> bool {
+        matches!(self, Self::Other)
+    }
+}
+
+/// A set of field names with a small number for each, asked for every field of a message.
+///
+/// Most names differ from all members in length alone, which one bit decides.
+#[derive(Debug, Default)]
+pub struct FieldNames {
+    lengths: u64,
+    members: Vec<(Box<[u8]>, usize)>,
+}
+
+impl FieldNames {
+    /// Add a name, in any spelling. The first number given to a name stays.
+    pub fn insert(&mut self, name: &[u8], number: usize) {
+        if self.get(name).is_none() {
+            self.lengths |= Self::length_bit(name);
+            let member = name.iter().map(|&byte| folded(byte)).collect();
+            self.members.push((member, number));
+        }
+    }
+
+    /// The number of `name`, whatever its case and with `_` as `-`.
+    #[must_use]
+    #[inline]
+    pub fn get(&self, name: &[u8]) -> Option<usize> {
+        if self.lengths & Self::length_bit(name) == 0 {
+            return None;
+        }
+        self.search(name)
+    }
+
+    /// Whether `name` is a member.
+    #[must_use]
+    #[inline]
+    pub fn contains(&self, name: &[u8]) -> bool {
+        self.get(name).is_some()
+    }
+
+    fn search(&self, name: &[u8]) -> Option<usize> {
+        let same = |member: &[u8]| {
+            member.len() == name.len()
+                && member.iter().zip(name).all(|(&form, &byte)| form == folded(byte))
+        };
+        self.members.iter().find(|(member, _)| same(member)).map(|&(_, number)| number)
+    }
+
+    const fn length_bit(name: &[u8]) -> u64 {
+        1 << (name.len() & 63)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(name: &str) -> Field {
+        Field::recognise(name.as_bytes()).expect("a token")
+    }
+
+    #[test]
+    fn names_are_recognised_in_any_case() {
+        assert_eq!(field("hOsT"), Field::Host);
+        assert_eq!(field("CONTENT-LENGTH"), Field::ContentLength);
+        assert_eq!(field("Access-Control-Request-Headers"), Field::RequestHeaders);
+        assert_eq!(field("access-control-allow-origin"), Field::AccessControl);
+        assert_eq!(field("X-Forwarded-Anything-At-All-However-Long-It-May-Be"), Field::Reserved);
+        assert_eq!(field("X-Custom"), Field::Other);
+        assert_eq!(field("A-Name-Of-More-Than-Thirty-Two-Bytes"), Field::Other);
+    }
+
+    #[test]
+    fn forged_spellings_are_reserved() {
+        for name in [
+            "Content_Length", "transfer_encoding", "X_Forwarded_For", "x-forwarded_for", "X_Real_IP",
+            "x_request_id", "keep_alive", "proxy_connection", "x_original-url",
+        ] {
+            assert_eq!(field(name), Field::Reserved, "{name}");
+        }
+        for name in ["accept_encoding", "content_type", "my_field", "trace_parent"] {
+            assert_eq!(field(name), Field::Other, "{name}");
+        }
+    }
+
+    #[test]
+    fn names_are_tokens() {
+        for name in ["", "a b", "a:", "\u{e9}", "a\0", "a-very-long-name-of-more-than-32-bytes(", " a"] {
+            assert_eq!(Field::recognise(name.as_bytes()), Err(NotAToken), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn sets_ignore_case_and_separators() {
+        let mut names = FieldNames::default();
+        names.insert(b"X-User-ID", 0);
+        names.insert(b"x_user_id", 1);
+        names.insert(b"Server", 2);
+        assert_eq!(names.get(b"x-user_id"), Some(0));
+        assert_eq!(names.get(b"SERVER"), Some(2));
+        assert_eq!(names.get(b"Served"), None);
+        assert_eq!(names.get(b"X"), None);
+    }
+}

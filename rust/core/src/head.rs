@@ -1,0 +1,215 @@
+//! Writes the request head that the upstream gets.
+
+use crate::client::Peer;
+use crate::field::Field;
+use crate::framing::RequestBody;
+use crate::grammar::write_decimal;
+use crate::host::Authority;
+use crate::identity::{TRACEPARENT_LENGTH, Traceparent};
+use crate::policy::RequestFields;
+use crate::request::RequestHead;
+use crate::rewrite::UpstreamHost;
+
+/// Room for what the gateway adds to a head, so that the buffer need not grow.
+const ROOM: usize = 512;
+
+/// A request head in the making.
+#[derive(Debug)]
+pub struct Outgoing<'a> {
+    /// What the client sent.
+    pub request: &'a RequestHead<'a>,
+    /// Path for the upstream, or `*`.
+    pub path: &'a str,
+    /// Host for the upstream.
+    pub host: &'a UpstreamHost,
+    /// The route's changes.
+    pub fields: &'a RequestFields,
+    /// Who sent it.
+    pub peer: &'a Peer,
+    /// Its X-Request-ID.
+    pub request_id: &'a str,
+    /// A well-formed traceparent that a trusted peer sent.
+    pub parent: Option<&'a Traceparent>,
+    /// Its traceparent for the upstream.
+    pub traceparent: [u8; TRACEPARENT_LENGTH],
+    /// The gateway's name in Via.
+    pub via: &'a str,
+}
+
+impl Outgoing<'_> {
+    /// The head, and whether it lacks the Host line and the blank line.
+    #[must_use]
+    pub fn write(&self) -> (Vec<u8>, bool) {
+        let request = self.request;
+        let room = self.path.len() + request.target.query.len() + request.lines.size;
+        let mut out = Vec::with_capacity(room + self.fields.appended.len() + ROOM);
+        put(&mut out, &[request.method, b" ", self.path.as_bytes()]);
+        put(&mut out, &[request.target.query, b" HTTP/1.1\r\n"]);
+        let host = match (self.host, request.host) {
+            (UpstreamHost::Literal(text), _) => Some(text.as_bytes()),
+            (UpstreamHost::Preserve, Some(host)) => Some(host.text),
+            // A 1.0 client may name no host, but a 1.1 request must.
+            (UpstreamHost::Preserve, None) | (UpstreamHost::Endpoint, _) => None,
+        };
+        if let Some(host) = host {
+            put_field(&mut out, b"Host", host);
+        }
+        self.write_kept_fields(&mut out);
+        self.write_forwarded(&mut out);
+        self.write_identity(&mut out);
+        self.write_framing(&mut out);
+        out.extend_from_slice(&self.fields.appended);
+        if host.is_some() {
+            out.extend_from_slice(b"\r\n");
+        }
+        (out, host.is_none())
+    }
+
+    /// The client's fields that are for the upstream, as they were written.
+    fn write_kept_fields(&self, out: &mut Vec<u8>) {
+        let lines = &self.request.lines;
+        for line in &lines.all {
+            let is_kept = match line.field {
+                Field::Other => !lines.options.nominates(line.name),
+                Field::Essential
+                | Field::Date
+                | Field::Origin
+                | Field::RequestMethod
+                | Field::RequestHeaders
+                | Field::AccessControl => true,
+                _ => false,
+            };
+            if is_kept && !self.fields.dropped.contains(line.name) {
+                put_field(out, line.name, line.value);
+            }
+        }
+    }
+
+    /// X-Forwarded-For, -Proto and -Host: what a trusted peer said, or what the connection shows.
+    fn write_forwarded(&self, out: &mut Vec<u8>) {
+        let request = self.request;
+        if self.adds(b"X-Forwarded-For") {
+            let start = out.len();
+            out.extend_from_slice(b"X-Forwarded-For: ");
+            let first = out.len();
+            if self.peer.trusted {
+                put_list(out, first, request.lines.values(Field::ForwardedFor));
+            }
+            put_list(out, first, [self.peer.address.as_bytes()].into_iter());
+            if out.len() == first {
+                out.truncate(start);
+            } else {
+                out.extend_from_slice(b"\r\n");
+            }
+        }
+        if self.adds(b"X-Forwarded-Proto") {
+            let own: &[u8] = if self.peer.secure { b"https" } else { b"http" };
+            let given = request.forwarded_proto.filter(|value| {
+                self.peer.trusted
+                    && (value.eq_ignore_ascii_case(b"http") || value.eq_ignore_ascii_case(b"https"))
+            });
+            put_field(out, b"X-Forwarded-Proto", given.unwrap_or(own));
+        }
+        if self.adds(b"X-Forwarded-Host") {
+            let given = request
+                .forwarded_host
+                .filter(|value| self.peer.trusted && Authority::parse(value).is_some());
+            if let Some(host) = given.or(request.host.map(|host| host.text)) {
+                put_field(out, b"X-Forwarded-Host", host);
+            }
+        }
+    }
+
+    /// X-Request-ID, traceparent and Via.
+    fn write_identity(&self, out: &mut Vec<u8>) {
+        let lines = &self.request.lines;
+        if self.adds(b"X-Request-ID") {
+            put_field(out, b"X-Request-ID", self.request_id.as_bytes());
+        }
+        if self.adds(b"traceparent") {
+            put_field(out, b"traceparent", &self.traceparent);
+            // The state belongs to the trace that is continued.
+            if self.parent.is_some() && self.adds(b"tracestate") {
+                for value in lines.values(Field::Tracestate) {
+                    put_field(out, b"tracestate", value);
+                }
+            }
+        }
+        if self.adds(b"Via") {
+            out.extend_from_slice(b"Via: ");
+            put_via(out, lines.values(Field::Via), self.request.version.text(), self.via);
+        }
+    }
+
+    /// How the body follows, and what is for the next hop only.
+    fn write_framing(&self, out: &mut Vec<u8>) {
+        let request = self.request;
+        match request.body {
+            RequestBody::Chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+            RequestBody::Length(length) => put_content_length(out, length),
+            // RFC 9110 section 8.6: methods that are expected to have a body say that there is none.
+            RequestBody::Absent if matches!(request.method, b"POST" | b"PUT" | b"PATCH") => {
+                put_content_length(out, 0);
+            }
+            RequestBody::Absent => {}
+        }
+        if request.expects_continue() {
+            out.extend_from_slice(b"Expect: 100-continue\r\n");
+        }
+        if let Some(protocols) = request.upgrade {
+            out.extend_from_slice(b"Connection: upgrade\r\n");
+            put_field(out, b"Upgrade", protocols);
+        }
+    }
+
+    /// Whether the gateway adds this field, which the route may set or remove instead.
+    fn adds(&self, name: &[u8]) -> bool {
+        !self.fields.dropped.contains(name)
+    }
+}
+
+/// Append each of `parts`.
+#[inline]
+pub fn put(out: &mut Vec<u8>, parts: &[&[u8]]) {
+    for part in parts {
+        out.extend_from_slice(part);
+    }
+}
+
+/// Append a field line.
+#[inline]
+pub fn put_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    put(out, &[name, b": ", value, b"\r\n"]);
+}
+
+/// Append a Content-Length line.
+pub fn put_content_length(out: &mut Vec<u8>, length: u64) {
+    out.extend_from_slice(b"Content-Length: ");
+    write_decimal(out, length);
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Append the rest of a Via line: what others wrote, then this hop (RFC 9110 section 7.6.3).
+pub fn put_via<'a>(
+    out: &mut Vec<u8>,
+    given: impl Iterator<Item = &'a [u8]>,
+    version: &str,
+    name: &str,
+) {
+    let first = out.len();
+    put_list(out, first, given);
+    if out.len() > first {
+        out.extend_from_slice(b", ");
+    }
+    put(out, &[version.as_bytes(), b" ", name.as_bytes(), b"\r\n"]);
+}
+
+/// Append what is not empty to a list that starts at `first`.
+fn put_list<'a>(out: &mut Vec<u8>, first: usize, values: impl Iterator<Item = &'a [u8]>) {
+    for value in values.filter(|value| !value.is_empty()) {
+        if out.len() > first {
+            out.extend_from_slice(b", ");
+        }
+        out.extend_from_slice(value);
+    }
+}

@@ -1,0 +1,206 @@
+//! Identifiers of requests and traces: unique, not secret.
+
+use std::sync::Mutex;
+
+use crate::grammar::hexadecimal;
+
+/// Longest X-Request-ID that is believed.
+const LONGEST_REQUEST_ID: usize = 128;
+
+/// A generator of identifiers (xoshiro256++ of Blackman and Vigna, 2021).
+///
+/// It is fast and statistically good, but whoever sees some of its output can work out the rest:
+/// nothing may rely on these identifiers being hard to guess. The same seed gives the same
+/// identifiers.
+#[derive(Debug)]
+pub struct Generator {
+    state: Mutex<[u64; 4]>,
+}
+
+impl Generator {
+    /// A generator that starts from `seed`.
+    #[must_use]
+    pub fn new(seed: &[u8; 32]) -> Self {
+        let mut state = [0; 4];
+        for (word, bytes) in state.iter_mut().zip(seed.chunks_exact(8)) {
+            let mut copy = [0; 8];
+            copy.copy_from_slice(bytes);
+            *word = u64::from_le_bytes(copy);
+        }
+        // From zero the sequence would be nothing but zeros.
+        if state == [0; 4] {
+            state[0] = 1;
+        }
+        Self { state: Mutex::new(state) }
+    }
+
+    /// The next 128 bits.
+    fn next_pair(&self) -> (u64, u64) {
+        // A panic cannot leave the state half-way, so a poisoned lock is as good as any.
+        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        (step(&mut state), step(&mut state))
+    }
+
+    /// A UUID of version 7 (RFC 9562 section 5.7) at `now` Unix seconds.
+    #[must_use]
+    #[expect(
+        clippy::cast_sign_loss,
+        reason = "times before 1970 become 0, which is what is wanted"
+    )]
+    pub fn uuid7(&self, now: f64) -> String {
+        let (random_a, random_b) = self.next_pair();
+        let milliseconds = (now * 1000.0) as u64;
+        let high = milliseconds << 16 | 0x7000 | random_a >> 52;
+        let low = 0b10 << 62 | random_b >> 2;
+        let mut text = Vec::with_capacity(36);
+        for (index, byte) in high.to_be_bytes().into_iter().chain(low.to_be_bytes()).enumerate() {
+            if matches!(index, 4 | 6 | 8 | 10) {
+                text.push(b'-');
+            }
+            push_hexadecimal(&mut text, byte);
+        }
+        String::from_utf8(text).unwrap_or_default()
+    }
+
+    /// The traceparent for the upstream (W3C Trace Context): the trace of `parent` continued with a
+    /// new span, or a new trace that nobody asked to sample.
+    #[must_use]
+    pub fn traceparent(&self, parent: Option<&Traceparent>) -> [u8; TRACEPARENT_LENGTH] {
+        let (_, span) = self.next_pair();
+        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        if let Some(parent) = parent {
+            text.copy_from_slice(&parent.text);
+        } else {
+            let (high, low) = self.next_pair();
+            // Zero is not an identifier.
+            write_hexadecimal(&mut text[3..19], high | 1);
+            write_hexadecimal(&mut text[19..35], low);
+        }
+        write_hexadecimal(&mut text[36..52], span | 1);
+        text
+    }
+}
+
+fn step(state: &mut [u64; 4]) -> u64 {
+    let result = state[0].wrapping_add(state[3]).rotate_left(23).wrapping_add(state[0]);
+    let shifted = state[1] << 17;
+    state[2] ^= state[0];
+    state[3] ^= state[1];
+    state[1] ^= state[2];
+    state[0] ^= state[3];
+    state[2] ^= shifted;
+    state[3] = state[3].rotate_left(45);
+    result
+}
+
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
+
+fn push_hexadecimal(out: &mut Vec<u8>, byte: u8) {
+    out.push(DIGITS[usize::from(byte >> 4)]);
+    out.push(DIGITS[usize::from(byte & 15)]);
+}
+
+fn write_hexadecimal(slot: &mut [u8], number: u64) {
+    for (pair, byte) in slot.chunks_exact_mut(2).zip(number.to_be_bytes()) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
+    }
+}
+
+/// Length of a traceparent of version 00.
+pub const TRACEPARENT_LENGTH: usize = 55;
+
+/// A well-formed traceparent of version 00.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Traceparent {
+    text: [u8; TRACEPARENT_LENGTH],
+}
+
+impl Traceparent {
+    /// Read a traceparent of version 00, strictly: lower-case digits, no zero identifiers.
+    #[must_use]
+    pub fn parse(value: &[u8]) -> Option<Self> {
+        let text: [u8; TRACEPARENT_LENGTH] = value.try_into().ok()?;
+        let is_well_formed = text.iter().enumerate().all(|(index, &byte)| match index {
+            2 | 35 | 52 => byte == b'-',
+            _ => hexadecimal(byte).is_some() && !byte.is_ascii_uppercase(),
+        });
+        let is_zero = |range: &[u8]| range.iter().all(|&byte| byte == b'0');
+        (is_well_formed
+            && text.starts_with(b"00")
+            && !is_zero(&text[3..35])
+            && !is_zero(&text[36..52]))
+        .then_some(Self { text })
+    }
+}
+
+/// Whether a trusted peer's X-Request-ID can be passed on, logged and shown as it is.
+#[must_use]
+pub fn is_request_id(value: &[u8]) -> bool {
+    (1..=LONGEST_REQUEST_ID).contains(&value.len())
+        && value
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"._~+/=:@-".contains(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn uuids_have_time_version_and_variant() {
+        let generator = Generator::new(&[7; 32]);
+        let first = generator.uuid7(1_645_557_742.0);
+        assert_eq!(&first[..15], "017f22e2-79b0-7");
+        assert!(matches!(first.as_bytes()[19], b'8' | b'9' | b'a' | b'b'), "{first}");
+        assert_eq!(first.len(), 36);
+        assert_ne!(generator.uuid7(1_645_557_742.0), first);
+        assert!(generator.uuid7(-1.0).starts_with("00000000-0000-7"));
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_identifiers() {
+        let one = Generator::new(&[3; 32]);
+        let other = Generator::new(&[3; 32]);
+        assert_eq!(one.uuid7(1.0), other.uuid7(1.0));
+        assert_eq!(one.traceparent(None), other.traceparent(None));
+        assert_ne!(Generator::new(&[0; 32]).uuid7(1.0), one.uuid7(1.0));
+    }
+
+    #[test]
+    fn traces_are_continued_with_a_new_span() {
+        let generator = Generator::new(&[9; 32]);
+        let given = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let next = generator.traceparent(Traceparent::parse(given).as_ref());
+        assert_eq!((&next[..36], &next[52..]), (&given[..36], &given[52..]));
+        assert_ne!(next[36..52], given[36..52]);
+        assert!(Traceparent::parse(&next).is_some());
+        let fresh = generator.traceparent(None);
+        assert!(Traceparent::parse(&fresh).is_some() && fresh.ends_with(b"-00"));
+    }
+
+    #[test]
+    fn malformed_traceparents_are_not_continued() {
+        for text in [
+            "",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
+            "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
+            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
+            "00_4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e473g-00f067aa0ba902b7-01",
+        ] {
+            assert_eq!(Traceparent::parse(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn request_ids_are_bounded_in_charset_and_length() {
+        assert!(is_request_id(b"a.b_c~d+e/f=g:h@i-1") && is_request_id(&[b'a'; 128]));
+        for bad in [&b""[..], b"a b", b"a,b", b"\xe9", b"a\"", &[b'a'; 129]] {
+            assert!(!is_request_id(bad), "{bad:?}");
+        }
+    }
+}

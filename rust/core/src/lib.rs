@@ -1,0 +1,47 @@
+//! The decisions of an API gateway, without I/O, clock, logging or callbacks.
+//!
+//! Everything revolves around one question: *may this request go, where, and with which bytes at
+//! its head?* [`Gate::decide`] asks it and [`gate`] tells the story; what it needs is, in the
+//! order of use:
+//!
+//! | Module | Thought |
+//! |---|---|
+//! | [`grammar`] | characters and lists of RFC 9110 section 5.6 |
+//! | [`field`] | which header fields mean something to a gateway |
+//! | [`request`] | a borrowed request head that passed the guards |
+//! | [`host`], [`target`], [`path`] | what is asked for, in one canonical form |
+//! | [`framing`] | where a message's body ends (RFC 9112 section 6.3) |
+//! | [`connection`] | persistence, nominations, upgrades |
+//! | [`route`] | who takes it: patterns, precedence, lookup |
+//! | [`client`], [`identity`] | who asks, and under which identifiers |
+//! | [`cors`], [`template`], [`rewrite`], [`policy`] | what a route does to messages |
+//! | [`head`], [`reply`], [`date`] | the bytes of outgoing heads |
+//! | [`decision`] | the answer |
+//! | [`specification`] | the configuration from which a gate is built |
+
+pub mod client;
+pub mod connection;
+pub mod cors;
+pub mod date;
+pub mod decision;
+pub mod explain;
+pub mod field;
+pub mod framing;
+pub mod gate;
+pub mod grammar;
+pub mod head;
+pub mod host;
+pub mod identity;
+pub mod path;
+pub mod policy;
+pub mod reply;
+pub mod request;
+pub mod rewrite;
+pub mod route;
+pub mod specification;
+pub mod target;
+pub mod template;
+
+pub use decision::{Decision, Forward, ProtocolError, Reason, Reject, Respond};
+pub use gate::Gate;
+pub use specification::SpecError;

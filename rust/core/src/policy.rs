@@ -1,0 +1,356 @@
+//! What a route does, compiled once when the configuration is loaded: blocks of bytes that are
+//! ready to be sent, and sets of names that are quick to ask.
+
+use crate::cors::{Cors, OwnedField};
+use crate::field::{Field, FieldNames};
+use crate::grammar::{is_field_value, trim};
+use crate::host::Authority;
+use crate::rewrite::{Rewrite, UpstreamHost, parse_prefix};
+use crate::route::PathPattern;
+use crate::specification::{self, FieldChanges, HostChange, Pair, SpecError, Specification};
+use crate::template::Template;
+
+/// What is done with the requests of a route.
+#[derive(Debug)]
+pub struct Policy {
+    /// The route's name.
+    pub name: Box<str>,
+    /// Where requests go.
+    pub action: Action,
+    /// What the request loses and gains on the way to the upstream.
+    pub request: RequestFields,
+    /// What the response loses and gains on the way to the client.
+    pub response: ResponseFields,
+    /// Cross-origin policy.
+    pub cors: Option<Cors>,
+    /// Greatest size of a request's body; 0 is no limit.
+    pub body_limit: u64,
+}
+
+/// Where requests go.
+#[derive(Debug)]
+pub enum Action {
+    /// To the upstream.
+    Forward(Rewrite),
+    /// Elsewhere.
+    Redirect {
+        /// Status.
+        status: u16,
+        /// Where.
+        location: Template,
+    },
+    /// Nowhere: the answer is here.
+    Respond {
+        /// Status.
+        status: u16,
+        /// Fields.
+        headers: Vec<OwnedField>,
+        /// Body.
+        body: Vec<u8>,
+    },
+}
+
+/// Changes of a request's fields.
+#[derive(Debug, Default)]
+pub struct RequestFields {
+    /// Names that the client's fields lose: those that the route sets and those that it removes.
+    pub dropped: FieldNames,
+    /// Lines to add.
+    pub appended: Vec<u8>,
+}
+
+/// Changes of a response's fields.
+#[derive(Debug, Default)]
+pub struct ResponseFields {
+    /// Names that matter: [`ResponseFields::DROPPED`], or the number of a security field.
+    watched: FieldNames,
+    /// Lines of the security fields, and whether a line is for TLS only.
+    security: Vec<(Vec<u8>, bool)>,
+    /// All lines of security fields without TLS, and with it.
+    security_blocks: [Vec<u8>; 2],
+    /// Lines to add.
+    pub appended: Vec<u8>,
+}
+
+/// Most security fields of one route; real lists have about ten.
+const MOST_SECURITY_FIELDS: usize = 64;
+
+/// Security fields that a response brought itself, one bit each.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Brought(u64);
+
+impl Policy {
+    /// Compile a route's part that is not about matching.
+    ///
+    /// # Errors
+    ///
+    /// [`SpecError`].
+    pub fn compile(
+        route: &specification::Route,
+        paths: &[PathPattern],
+        gate: &Specification,
+    ) -> Result<Self, SpecError> {
+        let security = route.security_headers.as_ref().unwrap_or(&gate.security_headers);
+        // A route with security headers of its own says by itself whether HSTS is one of them.
+        let hsts = match (&route.hsts, &route.security_headers) {
+            (None, None) => &gate.hsts,
+            (own, _) => own,
+        };
+        Ok(Self {
+            name: route.name.as_str().into(),
+            action: Action::compile(route, paths)?,
+            request: RequestFields::compile(&route.request_headers)
+                .map_err(|error| error.within("request_headers"))?,
+            response: ResponseFields::compile(&route.response_headers, security, hsts.as_deref())
+                .map_err(|error| error.within("response_headers"))?,
+            cors: route.cors.as_ref().map(Cors::compile).transpose()?,
+            body_limit: route.body_bytes.unwrap_or(gate.limits.body_bytes),
+        })
+    }
+}
+
+impl Action {
+    fn compile(route: &specification::Route, paths: &[PathPattern]) -> Result<Self, SpecError> {
+        match &route.action {
+            specification::Action::Forward {} => {
+                Ok(Self::Forward(compile_rewrite(&route.rewrite, paths)?))
+            }
+            specification::Action::Redirect { status, location } => {
+                if !(300..=399).contains(status) {
+                    return Err(SpecError(format!("redirect: {status} is no redirection")));
+                }
+                let location = Template::parse(location, paths)?;
+                Ok(Self::Redirect { status: *status, location })
+            }
+            specification::Action::Respond { status, headers, body } => {
+                if !(200..=599).contains(status) {
+                    return Err(SpecError(format!("respond: {status} is no final status")));
+                }
+                let fields = headers.iter().map(|(name, value)| {
+                    check_field(name, value)?;
+                    Ok((name.clone().into_bytes(), trim(value.as_bytes()).to_vec()))
+                });
+                Ok(Self::Respond {
+                    status: *status,
+                    headers: fields.collect::<Result<_, SpecError>>()?,
+                    body: body.clone().into_bytes(),
+                })
+            }
+        }
+    }
+}
+
+fn compile_rewrite(
+    rewrite: &specification::Rewrite,
+    paths: &[PathPattern],
+) -> Result<Rewrite, SpecError> {
+    let prefix = |text: &Option<String>| text.as_deref().map_or(Ok(None), parse_prefix);
+    let path =
+        rewrite.path.as_deref().map(|text| Template::parse(text, paths)).transpose()?;
+    if path.as_ref().is_some_and(Template::has_query) {
+        return Err(SpecError("rewrite: the path template contains a query".to_owned()));
+    }
+    Ok(Rewrite {
+        strip_prefix: prefix(&rewrite.strip_prefix)?,
+        path,
+        add_prefix: prefix(&rewrite.add_prefix)?,
+        host: match &rewrite.host {
+            HostChange::Preserve => UpstreamHost::Preserve,
+            HostChange::Upstream => UpstreamHost::Endpoint,
+            HostChange::Literal(text) if Authority::parse(text.as_bytes()).is_some() => {
+                UpstreamHost::Literal(text.as_str().into())
+            }
+            HostChange::Literal(text) => {
+                return Err(SpecError(format!("rewrite: {text:?} is no host")));
+            }
+        },
+    })
+}
+
+impl RequestFields {
+    fn compile(changes: &FieldChanges) -> Result<Self, SpecError> {
+        let mut fields = Self::default();
+        collect_changes(changes, &mut fields.dropped, &mut fields.appended, 0)?;
+        Ok(fields)
+    }
+}
+
+impl ResponseFields {
+    /// The number of names that are dropped.
+    const DROPPED: usize = usize::MAX;
+
+    /// Compile the changes of responses.
+    ///
+    /// # Errors
+    ///
+    /// [`SpecError`].
+    pub fn compile(
+        changes: &FieldChanges,
+        security: &[Pair],
+        hsts: Option<&str>,
+    ) -> Result<Self, SpecError> {
+        let mut fields = Self::default();
+        collect_changes(changes, &mut fields.watched, &mut fields.appended, Self::DROPPED)?;
+        let plain = security.iter().map(|(name, value)| (name.as_str(), value.as_str(), false));
+        let hsts = hsts.map(|value| ("Strict-Transport-Security", value, true));
+        for (name, value, is_for_tls) in plain.chain(hsts) {
+            // What the route sets or removes by name is not for the defaults to decide.
+            if fields.watched.contains(name.as_bytes()) {
+                continue;
+            }
+            if fields.security.len() == MOST_SECURITY_FIELDS {
+                return Err(SpecError("there are too many security headers".to_owned()));
+            }
+            let mut line = Vec::new();
+            put_line(&mut line, name, value)?;
+            fields.watched.insert(name.as_bytes(), fields.security.len());
+            let [plain_block, tls_block] = &mut fields.security_blocks;
+            tls_block.extend_from_slice(&line);
+            if !is_for_tls {
+                plain_block.extend_from_slice(&line);
+            }
+            fields.security.push((line, is_for_tls));
+        }
+        Ok(fields)
+    }
+
+    /// Whether a field of the response stays, noting the security fields among them.
+    #[inline]
+    pub fn keeps(&self, name: &[u8], brought: &mut Brought) -> bool {
+        match self.watched.get(name) {
+            None => true,
+            Some(Self::DROPPED) => false,
+            Some(number) => {
+                brought.0 |= 1 << number;
+                true
+            }
+        }
+    }
+
+    /// Whether the route decides about a field that the gateway would add.
+    #[must_use]
+    pub fn drops(&self, name: &[u8]) -> bool {
+        self.watched.get(name) == Some(Self::DROPPED)
+    }
+
+    /// Write the security fields that the response did not bring itself.
+    #[inline]
+    pub fn write_security(&self, out: &mut Vec<u8>, brought: Brought, is_tls: bool) {
+        if brought.0 == 0 {
+            out.extend_from_slice(&self.security_blocks[usize::from(is_tls)]);
+            return;
+        }
+        for (number, (line, is_for_tls)) in self.security.iter().enumerate() {
+            if brought.0 & (1 << number) == 0 && (is_tls || !is_for_tls) {
+                out.extend_from_slice(line);
+            }
+        }
+    }
+}
+
+fn collect_changes(
+    changes: &FieldChanges,
+    dropped: &mut FieldNames,
+    appended: &mut Vec<u8>,
+    number: usize,
+) -> Result<(), SpecError> {
+    for (name, value) in &changes.set {
+        dropped.insert(name.as_bytes(), number);
+        put_line(appended, name, value)?;
+    }
+    for (name, value) in &changes.add {
+        put_line(appended, name, value)?;
+    }
+    for name in &changes.remove {
+        check_name(name)?;
+        dropped.insert(name.as_bytes(), number);
+    }
+    Ok(())
+}
+
+fn put_line(out: &mut Vec<u8>, name: &str, value: &str) -> Result<(), SpecError> {
+    check_field(name, value)?;
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(trim(value.as_bytes()));
+    out.extend_from_slice(b"\r\n");
+    Ok(())
+}
+
+fn check_field(name: &str, value: &str) -> Result<(), SpecError> {
+    check_name(name)?;
+    if is_field_value(value.as_bytes()) {
+        Ok(())
+    } else {
+        Err(SpecError(format!("the value of {name} contains a control character")))
+    }
+}
+
+/// Framing and the connection are not a route's to change.
+fn check_name(name: &str) -> Result<(), SpecError> {
+    match Field::recognise(name.as_bytes()) {
+        Err(_) => Err(SpecError(format!("{name:?} is no field name"))),
+        Ok(
+            Field::Host
+            | Field::ContentLength
+            | Field::TransferEncoding
+            | Field::Connection
+            | Field::Upgrade
+            | Field::Expect
+            | Field::HopByHop,
+        ) => Err(SpecError(format!("{name} is the gateway's own business"))),
+        Ok(_) => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(pairs: &[(&str, &str)]) -> Vec<Pair> {
+        pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
+    }
+
+    fn written(fields: &ResponseFields, brought: Brought, is_tls: bool) -> String {
+        let mut out = Vec::new();
+        fields.write_security(&mut out, brought, is_tls);
+        String::from_utf8(out).expect("ASCII")
+    }
+
+    #[test]
+    fn security_fields_are_added_where_the_response_has_none() {
+        let security = pairs(&[("X-A", "1"), ("X-B", "2")]);
+        let fields = ResponseFields::compile(&FieldChanges::default(), &security, Some("max-age=1"));
+        let fields = fields.expect("fields");
+        let mut brought = Brought::default();
+        assert_eq!(written(&fields, brought, false), "X-A: 1\r\nX-B: 2\r\n");
+        assert!(written(&fields, brought, true).ends_with("Strict-Transport-Security: max-age=1\r\n"));
+        assert!(fields.keeps(b"x-a", &mut brought) && fields.keeps(b"Other", &mut brought));
+        assert_eq!(written(&fields, brought, false), "X-B: 2\r\n");
+    }
+
+    #[test]
+    fn what_a_route_sets_or_removes_is_not_added_by_default() {
+        let changes = FieldChanges {
+            set: pairs(&[("x-a", "own")]),
+            add: pairs(&[("X-C", "3")]),
+            remove: vec!["X-B".to_owned()],
+        };
+        let fields = ResponseFields::compile(&changes, &pairs(&[("X-A", "1"), ("X-B", "2")]), None);
+        let fields = fields.expect("fields");
+        let mut brought = Brought::default();
+        assert_eq!(written(&fields, brought, false), "");
+        assert_eq!(fields.appended, b"x-a: own\r\nX-C: 3\r\n");
+        assert!(!fields.keeps(b"X-A", &mut brought) && !fields.keeps(b"x_b", &mut brought));
+        assert!(fields.keeps(b"X-C", &mut brought) && fields.drops(b"X-A") && !fields.drops(b"X-C"));
+    }
+
+    #[test]
+    fn framing_cannot_be_configured() {
+        for name in ["Host", "content-length", "Transfer-Encoding", "Connection", "TE", "a b", ""] {
+            assert!(check_field(name, "x").is_err(), "{name}");
+        }
+        assert!(check_field("X-A", "a\r\nX-B: c").is_err());
+        assert!(check_field("X-Forwarded-Proto", "https").is_ok());
+    }
+}

@@ -1,0 +1,357 @@
+//! Writes the heads that the client gets: of the upstream's responses and of the gateway's own.
+
+use std::sync::Arc;
+
+use crate::decision::ProtocolError;
+use crate::field::Field;
+use crate::framing::{RequestBody, ResponseBody, Version};
+use crate::gate::Tables;
+use crate::grammar::is_field_value;
+use crate::head::{put, put_content_length, put_field, put_via};
+use crate::policy::{Brought, ResponseFields};
+use crate::request::{Line, Lines, LinesError, RawFields};
+
+/// Room for what the gateway adds to a head, so that the buffer need not grow.
+const ROOM: usize = 768;
+
+/// What every reply to one request needs, whoever makes it.
+#[derive(Debug)]
+pub struct Reply {
+    /// The gate that decided.
+    pub tables: Arc<Tables>,
+    /// Index of the route, if one was found.
+    pub route: Option<usize>,
+    /// The request's identifier.
+    pub request_id: String,
+    /// The client's address.
+    pub client: Arc<str>,
+    /// Canonical path; empty when the target could not be read.
+    pub path: String,
+    /// Version of the request.
+    pub version: Version,
+    /// Whether the connection may persist after the exchange.
+    pub keep_alive: bool,
+    /// Whether no reply has a body: the method is HEAD.
+    pub head_only: bool,
+    /// Whether the connection is TLS.
+    pub secure: bool,
+    /// Body of the request.
+    pub body: RequestBody,
+    /// Whether the client waits for 100 (Continue).
+    pub expects_continue: bool,
+    /// Whether the upstream is asked to change protocols, and so may answer 101.
+    pub upgrade: bool,
+    /// Cross-origin lines for every reply.
+    pub cors: Vec<u8>,
+}
+
+/// How the body of a response goes to the client.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ResponseFraming {
+    /// In chunks.
+    pub chunked: bool,
+    /// In so many bytes; nothing when in chunks or until close.
+    pub length: Option<u64>,
+    /// There is no body.
+    pub bodiless: bool,
+    /// The connection ends after it.
+    pub closes: bool,
+}
+
+/// An upstream's response head as a tokeniser delivered it.
+#[derive(Debug, Clone, Copy)]
+pub struct RawResponse<'a> {
+    /// Status.
+    pub status: u16,
+    /// Reason phrase.
+    pub reason: &'a [u8],
+    /// Fields.
+    pub fields: &'a RawFields<'a>,
+    /// Two digits, as in 11 for HTTP/1.1.
+    pub version: u32,
+}
+
+/// A reply of the gateway cannot be sent as it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unsendable(pub &'static str);
+
+impl Reply {
+    /// Head of a reply that the gateway itself makes.
+    ///
+    /// # Errors
+    ///
+    /// [`Unsendable`] when a field or the status may not stand in a response.
+    pub fn own_head(
+        &self,
+        status: u16,
+        fields: &RawFields<'_>,
+        content_length: u64,
+        now: f64,
+        close: bool,
+    ) -> Result<Vec<u8>, Unsendable> {
+        if !(100..=599).contains(&status) {
+            return Err(Unsendable("the status is not between 100 and 599"));
+        }
+        let lines = Lines::read(fields, &self.tables.own_limits)
+            .map_err(|error| Unsendable(error.detail()))?;
+        let policy = self.response_fields();
+        let mut out = Vec::with_capacity(lines.size + policy.appended.len() + ROOM);
+        let reason = reason_phrase(status).as_bytes();
+        put_status_line(&mut out, status, reason);
+        let mut brought = Brought::default();
+        for line in &lines.all {
+            let is_own = matches!(
+                line.field,
+                Field::ContentLength
+                    | Field::TransferEncoding
+                    | Field::Connection
+                    | Field::HopByHop
+                    | Field::RequestId
+                    | Field::Date
+            );
+            if !is_own && policy.keeps(line.name, &mut brought) {
+                put_field(&mut out, line.name, line.value);
+            }
+        }
+        if !matches!(status, 100..=199 | 204 | 304) {
+            put_content_length(&mut out, content_length);
+        }
+        self.finish(&mut out, brought, Some(now));
+        self.put_persistence(&mut out, close || !self.keep_alive);
+        out.extend_from_slice(b"\r\n");
+        Ok(out)
+    }
+
+    /// The fields of the route, or the gate's own where there is none.
+    fn response_fields(&self) -> &ResponseFields {
+        match self.route {
+            Some(route) => &self.tables.policies[route].response,
+            None => &self.tables.default_response,
+        }
+    }
+
+    /// What every final head carries: security, cross-origin and the route's own fields,
+    /// X-Request-ID, and Date where one is missing.
+    fn finish(&self, out: &mut Vec<u8>, brought: Brought, date: Option<f64>) {
+        let policy = self.response_fields();
+        policy.write_security(out, brought, self.secure);
+        out.extend_from_slice(&self.cors);
+        out.extend_from_slice(&policy.appended);
+        if !policy.drops(b"X-Request-ID") {
+            put_field(out, b"X-Request-ID", self.request_id.as_bytes());
+        }
+        if let Some(now) = date
+            && !policy.drops(b"Date")
+        {
+            put_field(out, b"Date", &self.tables.dates.at(now));
+        }
+    }
+
+    /// Connection, where the version's default is not meant (RFC 9112 section 9.3).
+    fn put_persistence(&self, out: &mut Vec<u8>, closes: bool) {
+        if closes {
+            out.extend_from_slice(b"Connection: close\r\n");
+        } else if self.version == Version::Http10 {
+            out.extend_from_slice(b"Connection: keep-alive\r\n");
+        }
+    }
+
+    /// Head of the upstream's final response as the client gets it, and how its body follows.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError`] when the response breaks a guard.
+    pub fn response_head(
+        &self,
+        raw: &RawResponse<'_>,
+        now: f64,
+    ) -> Result<(Vec<u8>, ResponseFraming), ProtocolError> {
+        let is_change = raw.status == 101 && self.upgrade;
+        if !is_change && !(200..=599).contains(&raw.status) {
+            return Err(ProtocolError("The status is not one that was asked for."));
+        }
+        let version = Version::from_digits(raw.version)
+            .ok_or(ProtocolError("The version is neither 1.0 nor 1.1."))?;
+        let lines = self.read_lines(raw)?;
+        let body = lines
+            .framing(version)
+            .response_body(raw.status, self.head_only)
+            .map_err(|error| ProtocolError(error.detail()))?;
+        let framing = self.framing(body, is_change);
+
+        let policy = self.response_fields();
+        let mut out = Vec::with_capacity(lines.size + policy.appended.len() + ROOM);
+        put_status_line(&mut out, raw.status, raw.reason);
+        let (brought, has_date) = self.write_kept_fields(&mut out, &lines);
+        match body {
+            ResponseBody::Length(length) | ResponseBody::Bodiless(Some(length)) => {
+                put_content_length(&mut out, length);
+            }
+            _ if framing.chunked => out.extend_from_slice(b"Transfer-Encoding: chunked\r\n"),
+            _ => {}
+        }
+        if !policy.drops(b"Via") {
+            out.extend_from_slice(b"Via: ");
+            put_via(&mut out, lines.values(Field::Via), version.text(), &self.tables.via);
+        }
+        self.finish(&mut out, brought, (!has_date).then_some(now));
+        if is_change {
+            out.extend_from_slice(b"Connection: upgrade\r\n");
+            for protocol in lines.values(Field::Upgrade) {
+                put_field(&mut out, b"Upgrade", protocol);
+            }
+        } else {
+            self.put_persistence(&mut out, framing.closes);
+        }
+        out.extend_from_slice(b"\r\n");
+        Ok((out, framing))
+    }
+
+    /// Head of an interim response as the client gets it; empty where it must not be passed on.
+    ///
+    /// # Errors
+    ///
+    /// [`ProtocolError`] when the response breaks a guard.
+    pub fn interim_head(&self, raw: &RawResponse<'_>) -> Result<Vec<u8>, ProtocolError> {
+        if !(100..=199).contains(&raw.status) || raw.status == 101 {
+            return Err(ProtocolError("The status is not that of an interim response."));
+        }
+        let lines = self.read_lines(raw)?;
+        let is_unexpected = raw.status == 100 && !self.expects_continue;
+        // RFC 9110 section 15.2: 1.0 does not know interim responses.
+        if is_unexpected || self.version == Version::Http10 {
+            return Ok(Vec::new());
+        }
+        let mut out = Vec::with_capacity(lines.size + 64);
+        put_status_line(&mut out, raw.status, raw.reason);
+        self.write_kept_fields(&mut out, &lines);
+        out.extend_from_slice(b"\r\n");
+        Ok(out)
+    }
+
+    fn read_lines<'a>(&self, raw: &RawResponse<'a>) -> Result<Lines<'a>, ProtocolError> {
+        if !is_field_value(raw.reason) {
+            return Err(ProtocolError("The reason phrase is malformed."));
+        }
+        Lines::read(raw.fields, &self.tables.limits)
+            .map_err(|error: LinesError| ProtocolError(error.detail()))
+    }
+
+    /// How a body that the upstream frames in one way goes to the client, by what it understands.
+    fn framing(&self, body: ResponseBody, is_change: bool) -> ResponseFraming {
+        let understands_chunks = self.version == Version::Http11;
+        let is_open = matches!(body, ResponseBody::Chunked | ResponseBody::UntilClose);
+        ResponseFraming {
+            chunked: is_open && understands_chunks,
+            length: match body {
+                ResponseBody::Bodiless(_) => Some(0),
+                ResponseBody::Length(length) => Some(length),
+                ResponseBody::Chunked | ResponseBody::UntilClose => None,
+            },
+            bodiless: matches!(body, ResponseBody::Bodiless(_)),
+            closes: is_change || !self.keep_alive || (is_open && !understands_chunks),
+        }
+    }
+
+    /// Write the upstream's fields that are for the client, as they were written, and tell which
+    /// security fields and whether a Date are among them.
+    fn write_kept_fields(&self, out: &mut Vec<u8>, lines: &Lines<'_>) -> (Brought, bool) {
+        let policy = self.response_fields();
+        let answers_cross_origin =
+            self.route.is_some_and(|route| self.tables.policies[route].cors.is_some());
+        let mut brought = Brought::default();
+        let mut has_date = false;
+        let is_for_client = |line: &Line<'_>| match line.field {
+            Field::Other => !lines.options.nominates(line.name),
+            Field::ContentLength
+            | Field::TransferEncoding
+            | Field::Connection
+            | Field::Upgrade
+            | Field::HopByHop
+            | Field::RequestId
+            | Field::Via => false,
+            Field::AccessControl => !answers_cross_origin,
+            _ => true,
+        };
+        for line in lines.all.iter().filter(|line| is_for_client(line)) {
+            if policy.keeps(line.name, &mut brought) {
+                has_date |= line.field == Field::Date;
+                put_field(out, line.name, line.value);
+            }
+        }
+        (brought, has_date)
+    }
+}
+
+fn put_status_line(out: &mut Vec<u8>, status: u16, reason: &[u8]) {
+    let digit = |divisor: u16| b'0' + (status / divisor % 10) as u8;
+    let code = [digit(100), digit(10), digit(1)];
+    put(out, &[b"HTTP/1.1 ", &code, b" ", reason, b"\r\n"]);
+}
+
+/// The reason phrase that the registry of status codes has (RFC 9110 section 16.2).
+fn reason_phrase(status: u16) -> &'static str {
+    match status {
+        100 => "Continue",
+        101 => "Switching Protocols",
+        102 => "Processing",
+        103 => "Early Hints",
+        200 => "OK",
+        201 => "Created",
+        202 => "Accepted",
+        203 => "Non-Authoritative Information",
+        204 => "No Content",
+        205 => "Reset Content",
+        206 => "Partial Content",
+        207 => "Multi-Status",
+        208 => "Already Reported",
+        226 => "IM Used",
+        300 => "Multiple Choices",
+        301 => "Moved Permanently",
+        302 => "Found",
+        303 => "See Other",
+        304 => "Not Modified",
+        305 => "Use Proxy",
+        307 => "Temporary Redirect",
+        308 => "Permanent Redirect",
+        400 => "Bad Request",
+        401 => "Unauthorized",
+        402 => "Payment Required",
+        403 => "Forbidden",
+        404 => "Not Found",
+        405 => "Method Not Allowed",
+        406 => "Not Acceptable",
+        407 => "Proxy Authentication Required",
+        408 => "Request Timeout",
+        409 => "Conflict",
+        410 => "Gone",
+        411 => "Length Required",
+        412 => "Precondition Failed",
+        413 => "Content Too Large",
+        414 => "URI Too Long",
+        415 => "Unsupported Media Type",
+        416 => "Range Not Satisfiable",
+        417 => "Expectation Failed",
+        421 => "Misdirected Request",
+        422 => "Unprocessable Content",
+        423 => "Locked",
+        424 => "Failed Dependency",
+        425 => "Too Early",
+        426 => "Upgrade Required",
+        428 => "Precondition Required",
+        429 => "Too Many Requests",
+        431 => "Request Header Fields Too Large",
+        451 => "Unavailable For Legal Reasons",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        506 => "Variant Also Negotiates",
+        507 => "Insufficient Storage",
+        508 => "Loop Detected",
+        511 => "Network Authentication Required",
+        _ => "",
+    }
+}

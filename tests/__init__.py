@@ -1,0 +1,1 @@
+"""Tests; packages mirror `pygateway`."""

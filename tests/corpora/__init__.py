@@ -1,0 +1,1 @@
+"""Public collections of hostile and unusual messages, each with its verdict asserted."""

@@ -1,0 +1,1 @@
+"""The native door compared with a plain-Python model of it."""

@@ -1,0 +1,1 @@
+"""Tools of the tests around a running gateway; they import nothing of its parsers."""

@@ -1,0 +1,173 @@
+"""A gateway in a thread of the test process, on a loop of its own.
+
+The whole of it runs, from configuration text to sockets; only the processes around it are
+left out (`tests.support.process` has those).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import uvloop
+import yaml
+
+from pygateway.config import load
+from pygateway.gateway import Gateway
+from tests.support.client import Address, Client, reset
+from tests.support.messages import Response
+from tests.support.patience import PATIENCE, wait
+from tests.support.upstream import listening
+
+if TYPE_CHECKING:
+    import socket
+
+    from pygateway.config import Config
+
+Document = dict[str, Any]
+"""A configuration as YAML reads it."""
+
+
+def configuration(upstreams: Mapping[str, str | list[str] | Document], **keys: Any) -> Document:  # noqa: ANN401
+    """A whole configuration: upstreams by URL, and one open route to the first of them.
+
+    Args:
+        upstreams: Name to URL, list of URLs, or the upstream's whole section.
+        keys: Further top-level keys; `routes` replaces the default route.
+    """
+    sections = {
+        name: value
+        if isinstance(value, dict)
+        else {"endpoints": [value] if isinstance(value, str) else value}
+        for name, value in upstreams.items()
+    }
+    first = next(iter(sections), None)
+    document: Document = {"version": 1, "listen": "127.0.0.1:0", "upstreams": sections}
+    if "routes" not in keys:
+        document["routes"] = [route("all", upstream=first)]
+    return document | keys
+
+
+def route(name: str, *paths: str, **keys: Any) -> Document:  # noqa: ANN401
+    """A route without authentication; `match` may be given whole instead of paths."""
+    match = keys.pop("match", {})
+    if paths:
+        match = {"paths": list(paths)} | match
+    document: Document = {"name": name, "auth": "none"}
+    if match:
+        document["match"] = match
+    return document | keys
+
+
+class RunningGateway:
+    """A started gateway; leaving the context stops it and raises what its loop complained of."""
+
+    def __init__(
+        self,
+        document: Document | str,
+        directory: Path,
+        listeners: list[socket.socket] | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        text = document if isinstance(document, str) else yaml.safe_dump(document, sort_keys=False)
+        file = directory / "gateway.yaml"
+        file.write_text(text)
+        self.config: Config = load(file, dict(environment or {}))
+        self.listeners = listeners or [listening()]
+        self._started = threading.Event()
+        self._complaints: list[BaseException | str] = []
+        self._thread = threading.Thread(target=self._run, name="gateway", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        wait(self._started, "the start of the gateway")
+        self.raise_complaints()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Close everything at once; the second call does nothing."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._stopping.set)
+            self._thread.join(PATIENCE)
+            assert not self._thread.is_alive(), "the gateway does not stop"
+        for listener in self.listeners:
+            listener.close()
+        self.raise_complaints()
+
+    def raise_complaints(self) -> None:
+        """Fail for what the gateway's loop reported: exceptions that nobody handled."""
+        if self._complaints:
+            complaint = self._complaints[0]
+            raise AssertionError("the gateway's loop complained") from (
+                complaint if isinstance(complaint, BaseException) else RuntimeError(complaint)
+            )
+
+    @property
+    def address(self) -> Address:
+        """Where the first listener listens."""
+        name = self.listeners[0].getsockname()
+        return name if isinstance(name, str) else (name[0], name[1])
+
+    def client(self, receive_buffer: int | None = None) -> Client:
+        """A new connection to the first listener."""
+        return Client(self.address, receive_buffer)
+
+    def fetch(self, raw: bytes) -> Response:
+        """Send one request on a connection of its own and read the response."""
+        with self.client() as client:
+            return client.exchange(raw)
+
+    def settle(self) -> None:
+        """Return once the gateway has handled all bytes sent to it until now.
+
+        On the loopback, bytes have arrived when `send` returns; a loop that has polled since
+        and run what it found ready has therefore seen them.
+        """
+        asyncio.run_coroutine_threadsafe(self._turns(), self._loop).result(PATIENCE)
+
+    def drain(self, timeout: float) -> None:
+        """Let the gateway finish what it has, in the background."""
+        asyncio.run_coroutine_threadsafe(self.gateway.drain(timeout), self._loop)
+
+    @staticmethod
+    async def _turns() -> None:
+        for _ in range(4):
+            await asyncio.sleep(0)
+
+    def _run(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self._serve())
+        except BaseException as error:
+            self._complaints.append(error)
+        finally:
+            self._started.set()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(self._complain)
+        self._stopping = asyncio.Event()
+        self.gateway = Gateway(self.config)
+        await self.gateway.start(self.listeners)
+        self._started.set()
+        await self._stopping.wait()
+        self.gateway.close()
+        await self._turns()
+
+    def _complain(self, _: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        self._complaints.append(context.get("exception") or str(context))
+
+
+__all__ = ["Document", "RunningGateway", "configuration", "reset", "route"]

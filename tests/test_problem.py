@@ -1,0 +1,90 @@
+import json
+
+import pytest
+
+from pygateway import problem
+from pygateway._core import REASONS
+from pygateway.errors import ExchangeError
+
+
+class Decision:
+    """A decision with nothing but what a reply needs; the native ones are tried in tests/wire."""
+
+    request_id = "0199"
+    path = "/a"
+
+    def __init__(self, *, head_only: bool = False, path: str = "/a") -> None:
+        self.head_only = head_only
+        self.path = path
+
+    def reply_head(
+        self,
+        status: int,
+        headers: problem.Headers,
+        content_length: int,
+        now: float,
+        close: bool = False,
+    ) -> bytes:
+        lines = [b"%s: %s" % header for header in headers]
+        return b"|".join([b"%d %d %d %d" % (status, content_length, now, close), *lines, b""])
+
+
+def members(reply: bytes) -> dict[str, object]:
+    parsed: dict[str, object] = json.loads(reply.rpartition(b"|")[2])
+    return parsed
+
+
+def test_a_problem_has_the_members_of_rfc_9457_and_the_request_id() -> None:
+    reply = problem.render(Decision(), "body-too-large", "Too much.", 5.0)
+    assert members(reply) == {
+        "type": "urn:pygateway:problem:body-too-large",
+        "title": "Request body too large",
+        "status": 413,
+        "detail": "Too much.",
+        "instance": "/a",
+        "request_id": "0199",
+    }
+    assert b"Content-Type: application/problem+json" in reply
+    assert b"Cache-Control: no-store" in reply
+
+
+def test_the_length_is_that_of_the_body_and_head_has_none() -> None:
+    whole = problem.render(Decision(), "internal", "x", 0.0)
+    head = problem.render(Decision(head_only=True), "internal", "x", 0.0)
+    body = whole.rpartition(b"|")[2]
+    assert whole == head + body
+    assert int(head.split(b" ")[1]) == len(body)
+
+
+def test_headers_close_and_retry_after_are_passed_on() -> None:
+    reply = problem.render(
+        Decision(), "method-not-allowed", "x", 0.0, headers=[(b"Allow", b"GET")], close=True
+    )
+    assert reply.startswith(b"405 ")
+    assert b"|Allow: GET|" in reply
+    assert b" 1|" in reply
+    assert b"Retry-After: 1" in problem.render(Decision(), "overloaded", "x", 0.0)
+
+
+def test_a_request_without_a_readable_path_has_an_instance_all_the_same() -> None:
+    assert members(problem.render(Decision(path=""), "bad-request", "x", 0.0))["instance"] == "/"
+
+
+def test_text_of_any_kind_stays_json() -> None:
+    assert members(problem.render(Decision(), "internal", 'a"\n\u2028é', 0.0))["detail"] == (
+        'a"\n\u2028é'
+    )
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_every_reason_of_the_gate_is_in_the_catalogue(reason: str) -> None:
+    assert reason in problem.CATALOGUE
+
+
+def subclasses(kind: type[ExchangeError]) -> list[type[ExchangeError]]:
+    return [kind, *(each for child in kind.__subclasses__() for each in subclasses(child))]
+
+
+@pytest.mark.parametrize("kind", subclasses(ExchangeError))
+def test_every_error_of_an_exchange_is_in_the_catalogue(kind: type[ExchangeError]) -> None:
+    assert kind.problem in problem.CATALOGUE

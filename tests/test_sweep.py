@@ -1,0 +1,75 @@
+import asyncio
+
+from pygateway.sweep import NEVER, TICK, Sweep
+
+
+class Waiter:
+    def __init__(self, sweep: Sweep, deadline: float, final_deadline: float = NEVER) -> None:
+        self.sweep = sweep
+        self.deadline = deadline
+        self.final_deadline = final_deadline
+        self.expired = asyncio.get_running_loop().create_future()
+
+    def expire(self, now: float) -> None:
+        self.sweep.waiters.discard(self)
+        self.expired.set_result(now)
+
+
+def test_a_waiter_is_expired_after_its_deadline_and_never_before() -> None:
+    async def scenario() -> None:
+        sweep = Sweep(asyncio.get_running_loop())
+        sweep.start()
+        asked = asyncio.get_running_loop().time() + 0.15
+        waiter = Waiter(sweep, asked)
+        sweep.waiters.add(waiter)
+        assert await asyncio.wait_for(waiter.expired, 5) >= asked
+        sweep.stop()
+
+    asyncio.run(scenario())
+
+
+def test_the_final_deadline_holds_however_far_the_other_is() -> None:
+    async def scenario() -> None:
+        sweep = Sweep(asyncio.get_running_loop())
+        sweep.start()
+        waiter = Waiter(sweep, NEVER, sweep.now)
+        sweep.waiters.add(waiter)
+        await asyncio.wait_for(waiter.expired, 5)
+        sweep.stop()
+
+    asyncio.run(scenario())
+
+
+def test_a_deadline_counted_from_now_is_never_shorter_than_asked_for() -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        sweep = Sweep(loop)
+        sweep.start()
+        ticked = loop.create_future()
+
+        class Chore:
+            def tidy(self, now: float) -> None:
+                if not ticked.done():
+                    ticked.set_result(now)
+
+        sweep.add_chore(Chore())
+        await asyncio.wait_for(ticked, 5)
+        assert sweep.now >= loop.time() - TICK / 10
+        sweep.stop()
+
+    asyncio.run(scenario())
+
+
+def test_stop_ends_the_visits() -> None:
+    async def scenario() -> None:
+        sweep = Sweep(asyncio.get_running_loop())
+        sweep.start()
+        sweep.stop()
+        sweep.stop()
+        waiter = Waiter(sweep, 0.0)
+        sweep.waiters.add(waiter)
+        done, pending = await asyncio.wait({waiter.expired}, timeout=3 * TICK)
+        assert not done
+        assert pending
+
+    asyncio.run(scenario())

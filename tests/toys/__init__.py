@@ -1,0 +1,1 @@
+"""Small programs that the tests of the process model run instead of a whole gateway."""

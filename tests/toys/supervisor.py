@@ -1,0 +1,32 @@
+"""A supervisor of toy workers: `python supervisor.py FILE [once]`; `once` cannot reload."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from pygateway.cli.failure import CommandFailed
+from pygateway.cli.serving import serve
+from pygateway.config import Config, load
+from pygateway.supervisor import Supervisor
+
+TOY_WORKER = (sys.executable, "-P", str(Path(__file__).with_name("worker.py")))
+
+
+def main() -> int:
+    """Supervise until a signal ends it."""
+    path = Path(sys.argv[1])
+
+    def load_it() -> Config:
+        return load(path, {})
+
+    reload = None if "once" in sys.argv else load_it
+    try:
+        return serve(Supervisor(load_it(), reload=reload, command=TOY_WORKER).run())
+    except CommandFailed as failure:
+        print(failure.message, file=sys.stderr)
+        return failure.code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""A worker whose gateway is a toy: the name of the first route says how it behaves.
+
+serves...       answers
+ignores-term    answers, and does not drain when it is told to
+refuses         finds its configuration at fault
+fails           cannot start
+breaks          has a bug
+hangs           never becomes ready
+dies            ends by itself before it is ready
+needs-no-file   cannot start while there is a file `broken` in TOY_DIRECTORY
+stalls-on-term  answers, and blocks its loop when it is told to drain
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from pygateway import worker
+from pygateway.config import Config
+from pygateway.errors import ConfigurationError, ConfigurationProblem
+
+BROKEN = Path(os.environ.get("TOY_DIRECTORY", ".")) / "broken"
+
+
+class ToyGateway:
+    """Speaks lines: `who` gives pid and route, `hold` is answered once `go` has come."""
+
+    def __init__(self, config: Config) -> None:
+        self.behaviour = config.routes[0].name
+        self.servers: list[asyncio.Server] = []
+        self.conversations: set[asyncio.Task[None]] = set()
+        if self.behaviour == "refuses":
+            problem = ConfigurationProblem("toy", "the toy refuses its configuration")
+            raise ConfigurationError((problem,))
+        if self.behaviour == "dies":
+            os._exit(3)
+
+    async def start(self, sockets: Sequence[socket.socket]) -> None:
+        """Listen."""
+        if self.behaviour == "fails" or (self.behaviour == "needs-no-file" and BROKEN.exists()):
+            raise OSError("the toy cannot start")
+        if self.behaviour == "breaks":
+            raise RuntimeError("the toy has a bug")
+        if self.behaviour == "hangs":
+            await asyncio.Event().wait()
+        for each in sockets:
+            start = (
+                asyncio.start_unix_server if each.family == socket.AF_UNIX else asyncio.start_server
+            )
+            self.servers.append(await start(self.converse, sock=each))
+
+    async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Answer one client."""
+        task = asyncio.current_task()
+        assert task is not None
+        self.conversations.add(task)
+        try:
+            while line := await reader.readline():
+                if line == b"who\n":
+                    answer = {"pid": os.getpid(), "route": self.behaviour}
+                    writer.write(json.dumps(answer).encode() + b"\n")
+                else:
+                    writer.write(b"held\n")
+                    await reader.readline()
+                    writer.write(b"done\n")
+        finally:
+            self.conversations.discard(task)
+            writer.close()
+
+    async def drain(self, timeout: float) -> None:
+        """Accept nothing more and finish."""
+        for server in self.servers:
+            server.close()
+        if self.behaviour == "ignores-term":
+            await asyncio.Event().wait()
+        if self.behaviour == "stalls-on-term":
+            threading.Event().wait()
+        if self.conversations:
+            await asyncio.wait(self.conversations, timeout=timeout)
+
+    def close(self) -> None:
+        """Drop what is left."""
+        for conversation in self.conversations:
+            conversation.cancel()
+
+
+if __name__ == "__main__":
+    sys.exit(worker.main(ToyGateway))

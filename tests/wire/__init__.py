@@ -1,0 +1,1 @@
+"""Raw bytes to a running gateway, raw bytes from a scripted upstream."""
