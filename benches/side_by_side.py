@@ -117,7 +117,7 @@ def load(port: int, seconds: float, core: int) -> dict[str, float]:
     done = subprocess.run(
         command,
         check=True,
-        capture_output=True,
+        stdout=subprocess.PIPE,
         timeout=seconds + 30,
         preexec_fn=lambda: os.sched_setaffinity(0, {core}),
     )

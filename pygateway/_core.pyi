@@ -6,7 +6,21 @@ Times are Unix seconds and are passed in: the core never looks at a clock.
 
 from typing import Final, Literal, TypeAlias, final
 
-Headers: TypeAlias = list[tuple[bytes, bytes]]
+from typing_extensions import disjoint_base
+
+__all__ = [
+    "REASONS",
+    "Decision",
+    "Forward",
+    "Gate",
+    "Peer",
+    "ProtocolError",
+    "Reject",
+    "Respond",
+    "SpecError",
+]
+
+_Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 REASONS: Final[tuple[str, ...]]
 """Every problem name that a `Reject` can carry."""
@@ -59,7 +73,7 @@ class Gate:
         self,
         method: bytes,
         target: bytes,
-        headers: Headers,
+        headers: _Headers,
         peer: Peer,
         now: float,
         version: int = 11,
@@ -82,13 +96,14 @@ class Gate:
             ValueError: The reason is not one of `REASONS`.
         """
 
-    def explain(self, method: bytes, target: bytes, headers: Headers, peer: Peer) -> str:
+    def explain(self, method: bytes, target: bytes, headers: _Headers, peer: Peer) -> str:
         """Say which route takes a request, and why the others do not, as JSON.
 
         An object with `route` (name or null), `reason`, `canonical_path` and up to 50 `candidates`
         (`route`, `why_not`). Slow: it looks at every route.
         """
 
+@disjoint_base
 class Decision:
     """What every decision knows, whichever way it went."""
 
@@ -110,7 +125,7 @@ class Decision:
 
     @property
     def keep_alive(self) -> bool:
-        """Whether the client's connection may persist after this exchange (RFC 9112 section 9.3)."""
+        """Whether the client's connection may persist after this exchange (RFC 9112 9.3)."""
 
     @property
     def head_only(self) -> bool:
@@ -127,7 +142,7 @@ class Decision:
     def reply_head(
         self,
         status: int,
-        headers: Headers,
+        headers: _Headers,
         content_length: int,
         now: float,
         close: bool = False,
@@ -181,19 +196,21 @@ class Forward(Decision):
         self,
         status: int,
         reason: bytes,
-        headers: Headers,
+        headers: _Headers,
         now: float,
         version: int = 11,
+        close: bool = False,
     ) -> bytes:
         """Head of the upstream's final response as the client gets it.
 
-        Sets the `response_*` attributes.
+        Sets the `response_*` attributes. With `close` the client is told that its connection ends
+        after this response, even if it could persist.
 
         Raises:
             ProtocolError: The response breaks a guard.
         """
 
-    def interim_head(self, status: int, reason: bytes, headers: Headers) -> bytes:
+    def interim_head(self, status: int, reason: bytes, headers: _Headers) -> bytes:
         """Head of an interim response (1xx but 101) as the client gets it.
 
         Empty where it must not be passed on: to a 1.0 client, or 100 that was not expected.
@@ -231,7 +248,7 @@ class Respond(Decision):
         """Status code."""
 
     @property
-    def headers(self) -> Headers:
+    def headers(self) -> _Headers:
         """Fields for `reply_head`."""
 
     @property
@@ -251,5 +268,5 @@ class Reject(Decision):
         """One sentence for the client; never echoes a header's value."""
 
     @property
-    def headers(self) -> Headers:
+    def headers(self) -> _Headers:
         """Fields that the problem calls for, such as Allow."""

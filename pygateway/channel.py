@@ -9,6 +9,7 @@ stream means that the other process is gone: that is what ends workers whose sup
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import socket
 import struct
@@ -110,6 +111,8 @@ class Channel:
         document: dict[str, Any] = json.loads(payload)
         return _KINDS[document.pop("kind")](**document)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """End the conversation; the other process sees its end."""
         self._writer.close()
+        with contextlib.suppress(ConnectionError):
+            await self._writer.wait_closed()

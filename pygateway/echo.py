@@ -50,6 +50,13 @@ class _Request:
     head_complete: bool = False
     body_bytes: int = 0
 
+    @property
+    def announces_body(self) -> bool:
+        """Whether the head has a field that frames a body (RFC 9112 section 6)."""
+        return any(
+            name.lower() in {b"content-length", b"transfer-encoding"} for name, _ in self.headers
+        )
+
 
 class EchoConnection(asyncio.Protocol):
     """One client connection; requests are answered in order, as each of them completes."""
@@ -132,7 +139,8 @@ class EchoConnection(asyncio.Protocol):
         """Answer."""
         request, self._request = self._request, _Request()
         method = self._parser.get_method()
-        if method == b"CONNECT":
+        if method == b"CONNECT" or (self._parser.should_upgrade() and request.announces_body):
+            # The parser takes what follows for another protocol, so the body has no known end.
             self._end_with(_NOT_IMPLEMENTED)
             return
         version = self._parser.get_http_version()

@@ -96,6 +96,7 @@ class Story(Protocol):
     """What an exchange needs of the proxy."""
 
     sweep: Sweep
+    draining: bool
 
     def fail(self, exchange: Exchange, error: ExchangeError) -> None:
         """The exchange cannot go on."""
@@ -312,8 +313,12 @@ class Exchange:
         Raises:
             UpstreamProtocolViolation: The head breaks a guard.
         """
+        # A client that was not told to go on may send its body or its next request: nobody knows.
+        close = self.story.draining or (
+            self.decision.expects_continue and not self.request_done and not self.request_bytes
+        )
         try:
-            head = self.forward.response_head(status, reason, headers, time(), version)
+            head = self.forward.response_head(status, reason, headers, time(), version, close)
         except ProtocolError as error:
             raise UpstreamProtocolViolation(
                 f"The upstream's response is refused: {error}."

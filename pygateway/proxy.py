@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from pygateway import problem
 from pygateway._core import Forward, Respond
 from pygateway.errors import (
+    BadRequest,
     ExchangeError,
     NoHealthyEndpoint,
     Overloaded,
@@ -230,7 +231,11 @@ class Proxy:
             exchange.client.abort()
             exchange.finish(close=True)
         else:
-            close = self._must_close(exchange) or not exchange.decision.keep_alive
+            close = (
+                self._must_close(exchange)
+                or not exchange.decision.keep_alive
+                or isinstance(error, RequestTimeout | BadRequest)
+            )
             self._answer(exchange, error.problem, error.detail, close=close)
 
     def retry(self, exchange: Exchange) -> None:

@@ -16,6 +16,8 @@ from .model.root import Config
 from .model.routes import FixedResponse, Match, Redirect, Rewrite, Route, UpstreamShare
 from .model.timeouts import TimeoutOverrides, Timeouts
 from .model.upstreams import Endpoint, Pool, Retry, Upstream, UpstreamTls
+from .reference import reference
+from .schema import json_schema
 from .syntax.addresses import Address, EndpointLocation
 
 __all__ = [
@@ -48,7 +50,9 @@ __all__ = [
     "build_gate",
     "check",
     "gate_specification",
+    "json_schema",
     "load",
     "load_mapping",
     "load_text",
+    "reference",
 ]

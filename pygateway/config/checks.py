@@ -65,7 +65,7 @@ def check_references(subject: Subject) -> None:
             where = f", in line {first.line}" if first.line else ""
             subject.error("duplicate-name", f"another route has this name{where}", (*path, "name"))
         names.setdefault(route.name, index)
-        _check_action(subject, path, route)
+        _check_action(subject, path)
         _check_shares(subject, path, route)
         _check_rewrite(subject, path, route)
         _check_templates(subject, path, route)
@@ -103,30 +103,22 @@ def _check_upstream_files(subject: Subject) -> None:
             subject.error("unreadable-file", f"cannot read the file: {error.strerror}", path)
 
 
-def _check_action(subject: Subject, path: Path, route: Route) -> None:
+def _check_action(subject: Subject, path: Path) -> None:
+    """Check that the route does one thing; what was written counts, even if it is bad."""
     node = locate(subject.root, path).node
-    written = [
-        action for action in ACTIONS if isinstance(node, MappingNode) and action in node.entries
-    ]
+    entries = node.entries if isinstance(node, MappingNode) else {}
+    written = [action for action in ACTIONS if action in entries]
     if not written:
         message = "a route has one of `upstream`, `redirect` and `respond`"
         subject.error("missing-key", message, path, allowed=ACTIONS)
+        return
     for action in written[1:]:
-        subject.error(
-            "conflicting-keys",
-            f"a route has either `{written[0]}` or `{action}`",
-            (*path, action),
-            key=True,
-        )
-    if "upstream" not in written and written:
-        for key in ("rewrite", "timeouts"):
-            if isinstance(node, MappingNode) and key in node.entries:
-                subject.error(
-                    "conflicting-keys",
-                    f"`{key}` is about an upstream, and this route has none",
-                    (*path, key),
-                    key=True,
-                )
+        message = f"a route has either `{written[0]}` or `{action}`"
+        subject.findings.add("conflicting-keys", message, entries[action].key)
+    for key in ("rewrite", "timeouts"):
+        if "upstream" not in written and key in entries:
+            message = f"`{key}` is about an upstream, and this route has none"
+            subject.findings.add("conflicting-keys", message, entries[key].key)
 
 
 def _check_shares(subject: Subject, path: Path, route: Route) -> None:

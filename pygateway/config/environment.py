@@ -36,6 +36,9 @@ MINIMUM_SECRET: Final = 32
 _EXCLUDING: Final = {"listen": "listeners", "listeners": "listen"}
 """Keys that replace each other: laying one over a file takes the other one out of it."""
 
+MAXIMUM_INDEX_DIGITS: Final = 6
+"""Digits of a list's index; longer numbers are names."""
+
 _FALSE: Final = frozenset({"", "0", "false", "no", "off"})
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 
@@ -149,17 +152,17 @@ def _put(root: MappingNode, parts: list[str], value: Node, findings: Findings) -
                 return
             child = node.entries[key].value if key in node.entries else None
             if child is None or (isinstance(child, ScalarNode) and child.text is None):
-                child = MappingNode(value.position)
+                child = _container(parts[depth + 1], value.position)
                 _set(node, key, child)
             node = child
-        elif isinstance(node, SequenceNode) and part.isascii() and part.isdigit():
+        elif isinstance(node, SequenceNode) and _is_index(part):
             index = int(part)
             if index > len(node.items):
                 message = f"the list has {len(node.items)} items, so the next index is"
                 findings.add("bad-variable", f"{message} {len(node.items)}", value.position)
                 return
             if index == len(node.items):
-                node.items.append(value if last else MappingNode(value.position))
+                node.items.append(value if last else _container(parts[depth + 1], value.position))
             elif last:
                 node.items[index] = value
             node = node.items[index]
@@ -168,6 +171,15 @@ def _put(root: MappingNode, parts: list[str], value: Node, findings: Findings) -
             kind = "a list, so a number follows" if isinstance(node, SequenceNode) else "a value"
             findings.add("bad-variable", f"{before} is {kind}", value.position)
             return
+
+
+def _container(part: str, position: Position) -> MappingNode | SequenceNode:
+    """Make what a part of a variable's name is a key or an index of."""
+    return SequenceNode(position) if _is_index(part) else MappingNode(position)
+
+
+def _is_index(part: str) -> bool:
+    return part.isascii() and part.isdigit() and len(part) <= MAXIMUM_INDEX_DIGITS
 
 
 def _key(node: MappingNode, part: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from pygateway.errors import ConfigurationError, ConfigurationProblem
 
 from .checks import Subject, check_references
+from .collector import collector_held
 from .document import MappingNode, Node, Position, Source, node_of
 from .doubts import warn
 from .environment import NO_OVERRIDES, Overrides, overlay, override, refuse_seeds
@@ -38,6 +39,7 @@ def load(
     return _or_raise(*_read(path, environment, overrides))
 
 
+@collector_held()
 def load_text(
     text: str,
     environment: Mapping[str, str] | None = None,
@@ -63,6 +65,7 @@ def load_text(
     return _or_raise(*_assemble(root, source, directory, environment or {}, NO_OVERRIDES, findings))
 
 
+@collector_held()
 def load_mapping(
     mapping: Mapping[str, Any],
     environment: Mapping[str, str] | None = None,
@@ -124,6 +127,7 @@ def build_gate(config: Config) -> None:
         raise ConfigurationError((ConfigurationProblem("bad-routing", str(error)),)) from error
 
 
+@collector_held()
 def _read(
     path: Path | None, environment: Mapping[str, str], overrides: Overrides
 ) -> tuple[Config | None, Findings]:

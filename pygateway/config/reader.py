@@ -200,7 +200,7 @@ class _Builder:
             frame = self._stack[-1]
             frame.key, frame.key_mark = event.value, event.start_mark
             return
-        plain_and_empty = event.implicit[0] and event.value in NO_VALUE
+        plain_and_empty = event.implicit[0] and not event.tag and event.value in NO_VALUE
         end = event.end_mark
         node = ScalarNode(
             self.position(event.start_mark),

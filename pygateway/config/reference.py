@@ -111,7 +111,8 @@ def _plural(items: Schema) -> str:
 
 
 def _ways(schema: Schema) -> list[Schema]:
-    return schema.get("anyOf", [schema])
+    alternatives: list[Schema] = schema.get("anyOf", [schema])
+    return alternatives
 
 
 def _is_section(schema: Schema) -> bool:

@@ -19,6 +19,7 @@ from .document import (
     MappingNode,
     Node,
     Path,
+    Position,
     ScalarNode,
     SequenceNode,
     compact,
@@ -113,17 +114,35 @@ def _report_missing(root: MappingNode, path: Path, findings: Findings) -> Node:
     if written is None:
         position = locate(root, path[:-1], key=True).position
         findings.add("missing-key", f"the key `{key}` is missing", position)
-    if path[0] == "routes" and key == "name" and isinstance(parent.node, MappingNode):
-        # The rest of the route can be checked under any name that nobody has.
-        entry = Entry(parent.position, ScalarNode(parent.position, f"unnamed-{id(parent.node):x}"))
-        parent.node.entries[key] = entry
-        return ScalarNode(parent.position, None)
+    stand_in = _stand_in(path, parent.position)
+    if stand_in is not None and isinstance(parent.node, MappingNode):
+        key_position = written.key if written else parent.position
+        parent.node.entries[key] = Entry(key_position, stand_in)
+        return ScalarNode(parent.position, None)  # nothing else is to be dropped
     return parent.node
+
+
+def _stand_in(path: Path, position: Position) -> Node | None:
+    """Return something harmless in place of a required value, so that the rest can be checked."""
+    match path:
+        case ("routes", index, "name"):
+            return ScalarNode(position, f"route-without-a-name-{index}")
+        case ("routes", _, "redirect", "location"):
+            return ScalarNode(position, "/")
+        case ("routes", _, "cors", "origins"):
+            return SequenceNode(position, [ScalarNode(position, "https://stand-in.invalid")])
+        case ("upstreams", _, "endpoints"):
+            return SequenceNode(position, [ScalarNode(position, "http://stand-in.invalid")])
+        case _:
+            return None
 
 
 def _was_long_enough(node: Node, context: dict[str, Any]) -> bool:
     """Tell whether a list is too short only because of items that have errors of their own."""
-    written = len(node.items) + node.removed if isinstance(node, SequenceNode) else 0
+    if isinstance(node, SequenceNode):
+        written = len(node.items) + node.removed
+    else:
+        written = len((node.text or "").split(",")) if isinstance(node, ScalarNode) else 0
     return written >= int(context["min_length"])
 
 

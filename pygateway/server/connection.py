@@ -90,6 +90,7 @@ class ClientConnection(asyncio.Protocol):
         "_exchange",
         "_framing",
         "_half_closed",
+        "_head_begun",
         "_headers",
         "_parser",
         "_pauses",
@@ -118,6 +119,7 @@ class ClientConnection(asyncio.Protocol):
         self._buffer = b""
         self._pauses = 0
         self._advancing = self._write_paused = self._complete = self._half_closed = False
+        self._head_begun = False
         self._parser = httptools.HttpRequestParser(self)
         self._headers = []
         self._target = b""
@@ -355,13 +357,14 @@ class ClientConnection(asyncio.Protocol):
         """Keep the beginning of a head, unless it can be seen already that it is not one."""
         if len(data) > self._server.largest_head:
             self._refuse_oversize(data)
-        elif data.count(b"\n") != data.count(b"\r\n") or not 65 <= data[0] <= 90:
+        elif data != b"\r" and (
+            data.count(b"\n") != data.count(b"\r\n") or not 65 <= data[0] <= 90
+        ):
             self._refuse("bad-request", "This is not the head of an HTTP/1.1 request.")
         else:
-            if not self._buffer and self._exchange is None:
-                self.deadline = min(
-                    self.deadline, self._server.sweep.now + self._server.timeouts.header
-                )
+            if not self._head_begun:
+                self._head_begun = True
+                self.deadline = self._server.sweep.now + self._server.timeouts.header
             self._buffer = data
 
     def _hold(self, data: bytes) -> None:
@@ -465,6 +468,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _next_request(self) -> None:
         self._state = HEAD
+        self._head_begun = False
         self.deadline = self._server.sweep.now + self._server.timeouts.idle
         self.final_deadline = NEVER
         if self._pauses:

@@ -74,8 +74,11 @@ class WorkerProcess:
         descriptors = [each.fileno() for each in sockets]
         try:
             ours, theirs = socket.socketpair()
-            with theirs:
-                channel = await Channel.over(ours)
+        except OSError as error:
+            raise _cannot_start(error) from None
+        with theirs:
+            channel = await Channel.over(ours)
+            try:
                 # In a session of its own it hears of a terminal's Ctrl-C from us alone.
                 process = subprocess.Popen(  # noqa: ASYNC220, S603 - returns after exec; own command
                     list(command),
@@ -83,8 +86,9 @@ class WorkerProcess:
                     pass_fds=descriptors,
                     start_new_session=True,
                 )
-        except OSError as error:
-            raise WorkerFailed(f"cannot start a worker: {error.strerror}") from None
+            except OSError as error:
+                await channel.close()
+                raise _cannot_start(error) from None
         worker = cls(slot, process, channel)
         try:
             async with asyncio.timeout(deadline):
@@ -111,7 +115,7 @@ class WorkerProcess:
     async def ended(self) -> int:
         """Wait until the process has ended; give its exit code, or minus its signal."""
         code = await asyncio.shield(self._end)
-        self._channel.close()
+        await self._channel.close()
         return code
 
     async def stop_accepting(self) -> None:
@@ -135,6 +139,10 @@ class WorkerProcess:
         """End it, whatever it does, and wait until it is gone."""
         self._process.kill()
         await self.ended()
+
+
+def _cannot_start(error: OSError) -> WorkerFailed:
+    return WorkerFailed(f"cannot start a worker: {error.strerror}")
 
 
 def _watch(process: subprocess.Popen[bytes]) -> asyncio.Future[int]:

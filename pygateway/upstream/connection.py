@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # ones send a 100 and a few 103s.
 MAX_INTERIM_RESPONSES = 16
 
+VERSIONS = {"1.1": 11, "1.0": 10}
+
 # A chunk of one byte needs five bytes of framing; nobody honest needs more than nine.
 MAX_FRAMING_RATIO = 9
 
@@ -45,6 +47,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_interims",
         "_parser",
         "_paused",
+        "_persists",
         "_raw_bytes",
         "_reason",
         "_transport",
@@ -64,6 +67,7 @@ class UpstreamConnection(asyncio.Protocol):
     _failure: ExchangeError | None
     _headers: Headers
     _interims: int
+    _persists: bool
     _raw_bytes: int
     _reason: bytes
     _transport: asyncio.Transport
@@ -170,7 +174,7 @@ class UpstreamConnection(asyncio.Protocol):
         if self._failure is not None:
             self._fail(self._failure)
         elif self._complete:
-            self._respond(exchange, reusable=self._parser.should_keep_alive())
+            self._respond(exchange, reusable=self._persists)
         elif exchange.response_started:
             if exchange.forward.head_only:
                 self._respond_to_head(exchange)
@@ -214,12 +218,14 @@ class UpstreamConnection(asyncio.Protocol):
             return
         parser = self._parser
         status = parser.get_status_code()
-        version = self._version or (11 if parser.get_http_version() == "1.1" else 10)
+        version = self._version or VERSIONS.get(parser.get_http_version(), 0)
         try:
             if status < 200 and status != 101:
                 self._interim(exchange, status)
             else:
                 exchange.response_head(status, self._reason, self._headers, version)
+                if exchange.forward.head_only:
+                    self._persists = parser.should_keep_alive()
         except UpstreamProtocolViolation as error:
             self._failure = error
 
@@ -239,6 +245,8 @@ class UpstreamConnection(asyncio.Protocol):
         if exchange is not None and self._began == 1:
             if exchange.response_started:
                 self._complete = True
+                # The parser forgets the message as soon as this callback returns.
+                self._persists = self._parser.should_keep_alive()
             else:
                 self._began = self._version = 0
                 self._headers = []
@@ -248,7 +256,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _expect_response(self) -> None:
         self._began = self._interims = self._raw_bytes = self._version = 0
-        self._complete = False
+        self._complete = self._persists = False
         self._failure = None
         self._headers = []
         self._reason = b""
@@ -281,9 +289,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _respond_to_head(self, exchange: Exchange) -> None:
         """A response to HEAD ends with its head, which the parser cannot know."""
-        reusable = self._parser.should_keep_alive()
         self._parser = httptools.HttpResponseParser(self)
-        self._respond(exchange, reusable=reusable)
+        self._respond(exchange, reusable=self._persists)
 
     def _upgraded(self, exchange: Exchange, early: bytes) -> None:
         if self._failure is not None:

@@ -28,7 +28,227 @@ class Difference:
     cases: tuple[str, ...]
 
 
-DIFFERENCES: tuple[Difference, ...] = ()
+DIFFERENCES: tuple[Difference, ...] = (
+    Difference(
+        "accepted",
+        "Limits are the gateway's own: 8 KiB of target, 32 KiB and 100 lines of header; that"
+        " server's were set lower for the case.",
+        (
+            "gunicorn/invalid/006",
+            "gunicorn/invalid/007",
+            "gunicorn/invalid/008",
+            "gunicorn/invalid/010",
+            "gunicorn/invalid/017",
+            "gunicorn/invalid/limit_header_default_01",
+        ),
+    ),
+    Difference(
+        "accepted",
+        "`X-Forwarded-*` of untrusted clients is deleted, so that contradictions in it are moot.",
+        ("gunicorn/invalid/019",),
+    ),
+    Difference(
+        "accepted",
+        "`Transfer_Encoding` and `Content_Length` are no framing; they are deleted, and the"
+        " upstream sees only what the message was framed by.",
+        ("gunicorn/invalid/040", "gunicorn/invalid/chunked_07"),
+    ),
+    Difference(
+        "mixed",
+        "The same where nothing else frames a body: the request is forwarded without the header"
+        " and without a body. What was meant as its body is refused as a request.",
+        ("desync/ambiguous/8", "desync/ambiguous/9"),
+    ),
+    Difference(
+        "accepted",
+        "Two lines of `Content-Type` frame nothing and decide nothing here; both are passed on.",
+        ("gunicorn/invalid/041",),
+    ),
+    Difference(
+        "accepted",
+        "A body of a GET or HEAD is legal, and some APIs need it. As servers disagree whether to"
+        " read it, nothing follows it: both connections are closed after the response, which is"
+        " the corpus' own remedy.",
+        (
+            "desync/ambiguous/13",
+            "desync/ambiguous/14",
+            "desync/ambiguous/15",
+            "desync/ambiguous/16",
+            "desync/real-life-test-cases/1",
+            "desync/real-life-test-cases/2",
+        ),
+    ),
+    Difference(
+        "refused",
+        "Transfer codings other than exactly `chunked` are 501 or 400: a gateway that cannot undo"
+        " a coding cannot frame its message anew.",
+        (
+            "gunicorn/valid/025",
+            "gunicorn/valid/025_line",
+            "gunicorn/valid/029",
+            "gunicorn/valid/030",
+            "gunicorn/valid/rfc9112_smuggle_gzip_chunked_01",
+            "gunicorn/valid/rfc9112_smuggle_te_identity_chunked_01",
+            "llhttp/request/transfer-encoding/20",
+            "llhttp/request/transfer-encoding/21",
+            "desync/more-compliant-tests/6",
+            "desync/more-compliant-tests/8",
+            "desync/more-compliant-tests/9",
+            "desync/more-compliant-tests/10",
+            "desync/rfc-compliant/9",
+            "desync/rfc-compliant/10",
+            "desync/rfc-compliant/11",
+        ),
+    ),
+    Difference(
+        "refused",
+        "`Transfer-Encoding` beside `Content-Length`, whatever its value (RFC 9112 section 6.1).",
+        ("gunicorn/valid/009",),
+    ),
+    Difference(
+        "refused",
+        "A fragment is never sent in a target (RFC 9110 section 7.1); what a server makes of one"
+        " cannot be known.",
+        (
+            "gunicorn/valid/005",
+            "llhttp/request/uri/8",
+            "llhttp/url/1",
+            "llhttp/url/2",
+            "llhttp/url/11",
+            "llhttp/url/12",
+            "llhttp/url/13",
+            "desync/rfc-compliant/12",
+        ),
+    ),
+    Difference(
+        "refused",
+        "Userinfo in an http target is an error and a disguise (RFC 9110 section 4.2.4).",
+        (
+            "gunicorn/valid/rfc9112_target_absolute_userinfo_01",
+            "llhttp/request/uri/10",
+            "llhttp/url/14",
+            "llhttp/url/16",
+            "llhttp/url/17",
+        ),
+    ),
+    Difference(
+        "refused",
+        "A percent sign in a host, such as a zone identifier's, means nothing outside one machine.",
+        ("llhttp/url/18", "llhttp/url/19"),
+    ),
+    Difference(
+        "refused",
+        "`Host: 0.0.0.0=5000`: letters, digits, dots, hyphens and underscores make a host name;"
+        " `=` is none of them and certainly no port.",
+        (
+            "gunicorn/valid/002",
+            "gunicorn/valid/003",
+            "llhttp/request/sample/3",
+            "llhttp/request/sample/4",
+        ),
+    ),
+    Difference(
+        "refused",
+        "Bytes outside ASCII and an absent target are no target (RFC 9112 section 3.2).",
+        ("gunicorn/valid/027", "desync/rfc-compliant/13", "desync/rfc-compliant/14"),
+    ),
+    Difference(
+        "refused",
+        "Encoded control characters have no place in a path, and servers that decode them early"
+        " take them for line ends.",
+        (
+            "desync/uri-specific-test-cases/11",
+            "desync/uri-specific-test-cases/13",
+            "desync/uri-specific-test-cases/14",
+        ),
+    ),
+    Difference(
+        "refused",
+        "CONNECT is for forward proxies: 501.",
+        (
+            "gunicorn/valid/rfc9112_target_authority_connect_01",
+            "gunicorn/valid/rfc9112_target_authority_ipv6_01",
+            "llhttp/request/method/2",
+            "llhttp/request/method/3",
+            "llhttp/request/method/4",
+            "llhttp/request/uri/9",
+        ),
+    ),
+    Difference(
+        "refused",
+        "`*` is a target of OPTIONS only (RFC 9112 section 3.2.4).",
+        ("llhttp/request/method/5",),
+    ),
+    Difference(
+        "refused",
+        "Methods that nobody has registered are 501.",
+        ("gunicorn/valid/031", "gunicorn/valid/031compat", "gunicorn/valid/031compat2"),
+    ),
+    Difference(
+        "refused",
+        "Protocols other than HTTP/1.1 and HTTP/1.0, in requests or responses, and the PROXY"
+        " protocol, are not spoken here.",
+        (
+            "gunicorn/valid/pp_01",
+            "gunicorn/valid/pp_02",
+            "gunicorn/valid/pp_04",
+            "gunicorn/valid/pp_05",
+            "llhttp/request/method/12",
+            "llhttp/request/method/13",
+            "llhttp/request/method/14",
+            "llhttp/request/sample/10",
+            "llhttp/response/sample/2",
+            "llhttp/response/sample/3",
+            "llhttp/response/sample/18",
+        ),
+    ),
+    Difference(
+        "refused",
+        "Space before a colon and folded values are refused, not repaired (RFC 9112 section 5).",
+        (
+            "gunicorn/valid/028",
+            "gunicorn/valid/compat_obs_fold",
+            "gunicorn/valid/compat_obs_fold_huge",
+        ),
+    ),
+    Difference(
+        "refused",
+        "`Content-Type` in a trailer: such fields must not be sent there (RFC 9110 section 6.5.1).",
+        ("gunicorn/valid/012", "llhttp/request/transfer-encoding/6"),
+    ),
+    Difference(
+        "refused",
+        "Spaces within chunk extensions are nothing that a careful sender writes.",
+        ("gunicorn/valid/013",),
+    ),
+    Difference(
+        "refused",
+        "The message of the case ends before its `Content-Length` is reached.",
+        ("gunicorn/valid/099", "llhttp/response/connection/18"),
+    ),
+    Difference(
+        "refused",
+        "A response begins with its version, not with an empty line.",
+        ("llhttp/response/sample/20",),
+    ),
+    Difference(
+        "refused",
+        "A 101 that the client did not ask for is a protocol error, not a tunnel.",
+        ("llhttp/response/connection/10", "llhttp/response/connection/11"),
+    ),
+    Difference(
+        "mixed",
+        "The first message is accepted. The next has no Host, is not whole, begins behind more"
+        " than one empty line, has a control character, or is the other protocol of an upgrade"
+        " that did not take place: refused, and the connection closed.",
+        (
+            "gunicorn/valid/022",
+            "llhttp/request/connection/5",
+            "llhttp/request/connection/19",
+            "llhttp/request/lenient-headers/2",
+        ),
+    ),
+)
 
 BY_CASE: dict[str, Difference] = {
     case: difference for difference in DIFFERENCES for case in difference.cases

@@ -110,35 +110,23 @@ def with_host(raw: bytes) -> bytes:
     Most messages of the corpora are tests of parsers, which do not ask for a Host.
     """
     done = b""
-    while raw:
-        head_end = raw.find(b"\r\n\r\n") + 4
-        line_end = raw.find(b"\r\n") + 2
-        if line_end < 2 or not raw[: line_end - 2].endswith(b"HTTP/1.1"):
-            break
-        head = raw[: head_end - 2] if head_end >= 4 else raw
-        body_start = head_end if head_end >= 4 else len(raw)
-        length = _LENGTH.search(head)
-        if _HOST.search(head) is None:
-            authority = _AUTHORITY.match(raw)
-            host = authority[1] if authority else HOST
-            head = (
-                raw[:line_end]
-                + b"Host: "
-                + host
-                + b"\r\n"
-                + raw[line_end : max(head_end - 2, line_end)]
-            )
-            if head_end < 4:
-                head = raw[:line_end] + b"Host: " + host + b"\r\n" + raw[line_end:]
-        elif head_end < 4:
-            head = raw
-        done += head + (b"\r\n" if head_end >= 4 else b"")
-        body_end = body_start + (int(length[1]) if length else 0)
-        if _CHUNKED.search(head):
-            last = raw.find(b"\r\n\r\n", body_start)
-            body_end = last + 4 if last >= 0 else len(raw)
-        done += raw[body_start:body_end]
-        raw = raw[body_end:]
+    while True:
         while raw.startswith(b"\r\n"):
             done, raw = done + b"\r\n", raw[2:]
-    return done + raw
+        line_end = raw.find(b"\r\n") + 2
+        head_end = raw.find(b"\r\n\r\n") + 4
+        if head_end < 4:
+            head_end = len(raw)
+        if not raw[:line_end].endswith(b"HTTP/1.1\r\n"):
+            return done + raw
+        head = raw[:head_end]
+        done += raw[:line_end]
+        if _HOST.search(head) is None:
+            authority = _AUTHORITY.match(raw)
+            done += b"Host: " + (authority[1] if authority else HOST) + b"\r\n"
+        length = _LENGTH.search(head)
+        end = head_end + (int(length[1]) if length else 0)
+        if _CHUNKED.search(head):
+            last = raw.find(b"\r\n\r\n", head_end) + 4
+            end = last if last >= 4 else len(raw)
+        done, raw = done + raw[line_end:end], raw[end:]

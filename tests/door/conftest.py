@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+pytest.register_assert_rewrite("tests.door.comparison", "tests.door.heads")
 
 settings.register_profile(
     "door",
     deadline=None,  # machines are shared; time is judged by benchmarks
-    max_examples=400,
+    max_examples=200,
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.register_profile("ci", settings.get_profile("door"), derandomize=True)

@@ -45,14 +45,15 @@ def compare(
         return None
     assert_head(native.response_head(*arguments), expected.head)
     assert native.response_bodiless == expected.bodiless
-    assert native.response_closes == expected.closes
+    if answered.status != 101:  # a tunnel ends the connection's life as HTTP in any case
+        assert native.response_closes == expected.closes
     assert native.response_chunked == expected.chunked
     if not expected.bodiless:
         assert native.response_length == expected.length
     return expected
 
 
-@settings(max_examples=2500)
+@settings(max_examples=1200)
 @given(answering_specifications(), plain_requests(), upstream_responses(), st.booleans())
 def test_is_what_the_model_writes(
     specification: Specification, asked: Asked, answered: Answered, secure: bool

@@ -11,7 +11,7 @@ import stat
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -480,20 +480,19 @@ def test_old_workers_that_still_drain_are_waited_for_at_the_end(toys: Toys) -> N
 def test_reloads_beyond_the_limit_wait_for_old_workers(toys: Toys) -> None:
     with toys.run() as program:
         address = program.address()
-        talks = []
-        for number in range(1, 5):
-            talks.append(Conversation(address))
-            assert talks[-1].say("hold") == b"held\n"
-            reload(program, number)
-        program.send(signal.SIGHUP)
-        program.event("reload delayed")
-        assert len(program.events("reloading")) == 4
-        assert talks[0].say("go") == b"done\n"
-        program.event("reloaded", 5)
-        for talk in talks[1:]:
-            assert talk.say("go") == b"done\n"
-        for talk in talks:
-            talk.close()
+        with ExitStack() as stack:
+            talks = []
+            for number in range(1, 5):
+                talks.append(stack.enter_context(conversation(address)))
+                assert talks[-1].say("hold") == b"held\n"
+                reload(program, number)
+            program.send(signal.SIGHUP)
+            program.event("reload delayed")
+            assert len(program.events("reloading")) == 4
+            assert talks[0].say("go") == b"done\n"
+            program.event("reloaded", 5)
+            for talk in talks[1:]:
+                assert talk.say("go") == b"done\n"
 
 
 def test_hangup_stops_where_there_is_nothing_to_load_again(toys: Toys) -> None:

@@ -64,7 +64,11 @@ def route(name: str, *paths: str, **keys: Any) -> Document:  # noqa: ANN401
 
 
 class RunningGateway:
-    """A started gateway; leaving the context stops it and raises what its loop complained of."""
+    """A started gateway; leaving the context stops it and raises what its loop complained of.
+
+    Attributes:
+        address: Where the first listener listens.
+    """
 
     def __init__(
         self,
@@ -78,6 +82,8 @@ class RunningGateway:
         file.write_text(text)
         self.config: Config = load(file, dict(environment or {}))
         self.listeners = listeners or [listening()]
+        name = self.listeners[0].getsockname()
+        self.address: Address = name if isinstance(name, str) else (name[0], name[1])
         self._started = threading.Event()
         self._complaints: list[BaseException | str] = []
         self._thread = threading.Thread(target=self._run, name="gateway", daemon=True)
@@ -113,12 +119,6 @@ class RunningGateway:
             raise AssertionError("the gateway's loop complained") from (
                 complaint if isinstance(complaint, BaseException) else RuntimeError(complaint)
             )
-
-    @property
-    def address(self) -> Address:
-        """Where the first listener listens."""
-        name = self.listeners[0].getsockname()
-        return name if isinstance(name, str) else (name[0], name[1])
 
     def client(self, receive_buffer: int | None = None) -> Client:
         """A new connection to the first listener."""

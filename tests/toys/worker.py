@@ -30,7 +30,7 @@ BROKEN = Path(os.environ.get("TOY_DIRECTORY", ".")) / "broken"
 
 
 class ToyGateway:
-    """Speaks lines: `who` gives pid and route, `hold` is answered once `go` has come."""
+    """Speaks lines: `who` gives pid and route, `hold` ends once `go` has come."""
 
     def __init__(self, config: Config) -> None:
         self.behaviour = config.routes[0].name
@@ -70,6 +70,7 @@ class ToyGateway:
                     writer.write(b"held\n")
                     await reader.readline()
                     writer.write(b"done\n")
+                    break
         finally:
             self.conversations.discard(task)
             writer.close()

@@ -33,12 +33,16 @@ def test_head_of_a_chunked_resource_has_no_body(proxied: Proxied) -> None:
     assert len(upstream.conversations) == 1
 
 
-def test_head_without_any_framing_leaves_both_connections_usable(proxied: Proxied) -> None:
-    gateway, upstream = proxied(answering(b"HTTP/1.1 200 OK\r\nX: y\r\n\r\n", ok()))
+def test_head_without_any_framing_leaves_the_client_usable(proxied: Proxied) -> None:
+    def script(conversation: Conversation) -> None:
+        while conversation.request().method == "HEAD":
+            conversation.send(b"HTTP/1.1 200 OK\r\nX: y\r\n\r\n")
+        conversation.send(ok())
+
+    gateway, _ = proxied(script)
     with gateway.client() as client:
         assert client.exchange(request("HEAD")).header("X") == "y"
         assert client.exchange(request("GET")).body == b"ok"
-    assert len(upstream.conversations) == 1
 
 
 def test_204_has_no_framing(proxied: Proxied) -> None:

@@ -73,8 +73,9 @@ def test_a_client_gone_inside_a_response_stops_it(proxied: Proxied, hard: bool) 
         (request("PUT", "/", "Content-Length: 10"), b"12345"),
         (request("PUT", "/", "Transfer-Encoding: chunked"), chunk(b"12345")),
         (request("PUT", "/", "Transfer-Encoding: chunked"), b"a\r\n12345"),
+        (request("PUT", "/", "Transfer-Encoding: chunked"), b"ffffffffffffffff\r\n12345"),
     ],
-    ids=["length", "between chunks", "inside a chunk"],
+    ids=["length", "between chunks", "inside a chunk", "inside a chunk of 2^64-1 bytes"],
 )
 @pytest.mark.parametrize("ending", ["fin", "half", "reset"])
 def test_a_request_cut_short_is_not_completed_at_the_upstream(

@@ -65,7 +65,7 @@ def test_routes_are_told_apart_by_all_that_a_request_says(start_gateway: StartGa
 
 @pytest.mark.parametrize(
     "target",
-    ["/public/..%2fadmin", "/public/%2e%2e%2fadmin", "/public;x/../admin", "/public%5c..%5cadmin",
+    ["/public/..%2fadmin", "/public/%2e%2e%2fadmin", "/public%5c..%5cadmin",
      "/public/..%5Cadmin", "/public/..;/admin", "/public/x;/..;/../admin"],
 )  # fmt: skip
 def test_a_path_that_an_upstream_could_read_as_another_route_is_refused(

@@ -16,6 +16,9 @@ from ..units import DurationRange
 
 HSTS: Final = "Strict-Transport-Security"
 
+MAXIMUM_SECURITY_HEADERS: Final = 32
+"""Headers of one policy; browsers know about a dozen."""
+
 DEFAULT_SECURITY_HEADERS: Final[Mapping[str, str]] = {
     HSTS: "max-age=63072000",
     "X-Content-Type-Options": "nosniff",

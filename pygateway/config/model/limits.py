@@ -26,7 +26,8 @@ class Limits(Section):
         ge=1,
         le=10_000,
         description="Header lines of one message; more is answered with 431. 100 is Apache's and"
-        " h11's limit. Work per header bounds it above.",
+        " h11's limit. With more than 10000, reading them"
+        " would cost more than all the rest of a request.",
     )
     body_bytes: BodySize = Field(
         default=16 * 1024**2,

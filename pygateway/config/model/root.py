@@ -7,6 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
+from ..collector import collector_held
 from ..refusal import refusal
 from ..section import ListOf, MappingOf, Section
 from ..syntax.addresses import Address, ListenAddress, Network
@@ -92,6 +93,7 @@ class Config(Section):
     )
     security_headers: SecurityHeadersSetting = Field(
         default_factory=lambda: SecurityHeaders(base="default"),
+        json_schema_extra={"default": "default"},
         description="Response headers that browsers act on, sent unless the upstream sent its own:"
         " `default`, `none`, or a mapping that changes the default ones, in which a name without a"
         " value takes that header out.",
@@ -130,4 +132,5 @@ class Config(Section):
         Raises:
             pydantic.ValidationError: `text` is not what `to_json` wrote.
         """
-        return cls.model_validate_json(text)
+        with collector_held():
+            return cls.model_validate_json(text)

@@ -157,7 +157,8 @@ class FixedResponse(Section):
     body: str = Field(
         default="",
         max_length=MAXIMUM_BODY,
-        description="Text, sent as UTF-8. Longer documents belong on a file server.",
+        description=f"Text, sent as UTF-8, of at most {MAXIMUM_BODY} characters: longer documents"
+        " belong on a file server.",
     )
 
 

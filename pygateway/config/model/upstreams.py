@@ -95,7 +95,8 @@ class Pool(Section):
         ge=0,
         le=1_000_000,
         description="Requests that wait per endpoint when all connections are taken; one more is"
-        " answered with 503 at once. 0 never waits.",
+        " answered with 503 at once. 0 never waits. Bounded, because each waiting request holds"
+        " memory.",
     )
     queue_timeout: Annotated[float, DurationRange("1ms", "1m")] = Field(
         default=1.0,

@@ -73,7 +73,7 @@ def check_segment(segment: str) -> None:
     Raises:
         PydanticCustomError: it is not in canonical form.
     """
-    if segment in {".", ".."}:
+    if segment.partition(";")[0] in {".", ".."}:
         raise refusal("bad-path", "dot segments never reach a route: they are resolved before")
     for triplet in _TRIPLET.finditer(segment):
         code = int(triplet[1], 16)

@@ -70,7 +70,8 @@ impl TrustedProxies {
     ) -> Arc<str> {
         let mut client = None;
         if peer.trusted {
-            for element in forwarded_for.rev().flat_map(|value| list(value).rev()) {
+            let elements = forwarded_for.rev().flat_map(|value| list(value).rev());
+            for element in elements.filter(|element| !element.is_empty()) {
                 let Some(address) = parse_element(element) else { break };
                 client = Some(address);
                 if !self.contains(address) {
@@ -191,7 +192,7 @@ mod tests {
             (&["[2001:db9::1]"], "2001:db9::1"),
             (&["2001:db9::1"], "2001:db9::1"),
             (&["::ffff:192.0.2.1"], "192.0.2.1"),
-            (&["", "192.0.2.1,"], "10.0.0.1"),
+            (&["", "192.0.2.1,", ", "], "192.0.2.1"),
             (&["192.0.2.1:x"], "10.0.0.1"),
             (&["[::1]x"], "10.0.0.1"),
             (&[], "10.0.0.1"),

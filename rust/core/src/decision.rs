@@ -91,6 +91,8 @@ pub enum Reason {
     RouteNotFound,
     /// 405
     MethodNotAllowed,
+    /// 408
+    RequestTimeout,
     /// 413
     BodyTooLarge,
     /// 414
@@ -101,21 +103,25 @@ pub enum Reason {
     HeadersTooLarge,
     /// 501
     NotImplemented,
+    /// 503
+    Overloaded,
     /// 505
     VersionNotSupported,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::BadRequest,
         Self::RouteNotFound,
         Self::MethodNotAllowed,
+        Self::RequestTimeout,
         Self::BodyTooLarge,
         Self::TargetTooLong,
         Self::ExpectationFailed,
         Self::HeadersTooLarge,
         Self::NotImplemented,
+        Self::Overloaded,
         Self::VersionNotSupported,
     ];
 
@@ -126,11 +132,13 @@ impl Reason {
             Self::BadRequest => "bad-request",
             Self::RouteNotFound => "route-not-found",
             Self::MethodNotAllowed => "method-not-allowed",
+            Self::RequestTimeout => "request-timeout",
             Self::BodyTooLarge => "body-too-large",
             Self::TargetTooLong => "target-too-long",
             Self::ExpectationFailed => "expectation-failed",
             Self::HeadersTooLarge => "headers-too-large",
             Self::NotImplemented => "not-implemented",
+            Self::Overloaded => "overloaded",
             Self::VersionNotSupported => "version-not-supported",
         }
     }

@@ -3,9 +3,9 @@
 //! 1. The guards read the head ([`RequestHead::read`]); what fails is rejected before anything
 //!    else is known of it.
 //! 2. The client, its address and identifiers, are told apart from what it claims.
-//! 3. The canonical path selects a route; where upstreams could read the path differently, every
-//!    reading has to select the same.
-//! 4. The gateway answers by itself: health and preflights.
+//! 3. The canonical path selects a route.
+//! 4. The gateway answers by itself: health and preflights. All else goes on only if every way in
+//!    which an upstream could read the path selects the same route.
 //! 5. The route's limits are held against the request.
 //! 6. The route's action gives the answer; to forward is to write the request head.
 
@@ -126,6 +126,12 @@ impl Gate {
             Ok(request) => self.decide_read(&request, peer, now),
             Err(refusal) => {
                 let mut reject = self.refuse(refusal, peer, now);
+                let forwarded_for = raw
+                    .fields
+                    .iter()
+                    .filter(|(name, _)| name.eq_ignore_ascii_case(b"X-Forwarded-For"))
+                    .map(|&(_, value)| value);
+                reject.reply.client = self.tables.proxies.client(peer, forwarded_for);
                 reject.reply.head_only = raw.method == b"HEAD";
                 Decision::Reject(reject)
             }
@@ -148,7 +154,7 @@ impl Gate {
             body: RequestBody::Absent,
             expects_continue: false,
             upgrade: false,
-            cors: Vec::new(),
+            cors: None,
         };
         Reject { reply, refusal }
     }
@@ -165,16 +171,16 @@ impl Gate {
             query: request.target.query,
         };
         let found = tables.routes.find(&question);
-        if let Err(refusal) = tables.check_readings(&question, found) {
-            reply.keep_alive = false;
-            return Decision::Reject(Reject { reply, refusal });
-        }
         if tables.is_health(&question, found) {
             return respond(reply, Kind::Health, 200, Vec::new(), Vec::new());
         }
         if let Some((route, headers)) = tables.preflight(request, &question, found) {
             reply.route = Some(route);
             return respond(reply, Kind::Preflight, 204, headers, Vec::new());
+        }
+        if let Err(refusal) = tables.check_readings(&question, found) {
+            reply.keep_alive = false;
+            return Decision::Reject(Reject { reply, refusal });
         }
         let Some(found) = found else {
             let refusal = tables.refuse_unrouted(&question);
@@ -183,7 +189,7 @@ impl Gate {
         let policy = &tables.policies[found.route];
         reply.route = Some(found.route);
         if let Some(cors) = &policy.cors {
-            reply.cors = cors.answer(request.origin);
+            reply.cors = Some(cors.answer(request.origin));
         }
         if let Err(refusal) = check_limits(request, policy) {
             // The body will not be read, so nothing can follow it.
@@ -228,13 +234,13 @@ impl Gate {
             client: tables.proxies.client(peer, request.lines.values(Field::ForwardedFor)),
             path: request.path.to_string(),
             version: request.version,
-            keep_alive: request.persists(),
+            keep_alive: request.persists() && !request.has_undefined_body(),
             head_only: request.method == b"HEAD",
             secure: peer.secure,
             body: request.body,
-            expects_continue: request.expects_continue(),
+            expects_continue: request.expects_continue,
             upgrade: request.upgrade.is_some(),
-            cors: Vec::new(),
+            cors: None,
         }
     }
 }
@@ -373,7 +379,6 @@ fn respond(
 
 /// What a route with its policy accepts.
 fn check_limits(request: &RequestHead<'_>, policy: &Policy) -> Result<(), Refusal> {
-    request.check_expectation()?;
     match request.body {
         RequestBody::Length(length) if policy.body_limit > 0 && length > policy.body_limit => {
             Err(Refusal::new(Reason::BodyTooLarge, "The body is larger than this route accepts."))

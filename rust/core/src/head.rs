@@ -3,7 +3,7 @@
 use crate::client::Peer;
 use crate::field::Field;
 use crate::framing::RequestBody;
-use crate::grammar::write_decimal;
+use crate::grammar::{list, write_decimal};
 use crate::host::Authority;
 use crate::identity::{TRACEPARENT_LENGTH, Traceparent};
 use crate::policy::RequestFields;
@@ -93,7 +93,7 @@ impl Outgoing<'_> {
             out.extend_from_slice(b"X-Forwarded-For: ");
             let first = out.len();
             if self.peer.trusted {
-                put_list(out, first, request.lines.values(Field::ForwardedFor));
+                put_list(out, first, request.lines.values(Field::ForwardedFor).flat_map(list));
             }
             put_list(out, first, [self.peer.address.as_bytes()].into_iter());
             if out.len() == first {
@@ -105,8 +105,7 @@ impl Outgoing<'_> {
         if self.adds(b"X-Forwarded-Proto") {
             let own: &[u8] = if self.peer.secure { b"https" } else { b"http" };
             let given = request.forwarded_proto.filter(|value| {
-                self.peer.trusted
-                    && (value.eq_ignore_ascii_case(b"http") || value.eq_ignore_ascii_case(b"https"))
+                self.peer.trusted && matches!(*value, b"http" | b"https")
             });
             put_field(out, b"X-Forwarded-Proto", given.unwrap_or(own));
         }
@@ -153,7 +152,7 @@ impl Outgoing<'_> {
             }
             RequestBody::Absent => {}
         }
-        if request.expects_continue() {
+        if request.expects_continue {
             out.extend_from_slice(b"Expect: 100-continue\r\n");
         }
         if let Some(protocols) = request.upgrade {

@@ -22,23 +22,24 @@ impl Generator {
     #[must_use]
     pub fn new(seed: &[u8; 32]) -> Self {
         let mut state = [0; 4];
-        for (word, bytes) in state.iter_mut().zip(seed.chunks_exact(8)) {
-            let mut copy = [0; 8];
-            copy.copy_from_slice(bytes);
-            *word = u64::from_le_bytes(copy);
+        let mut salt = 0;
+        for (word, bytes) in state.iter_mut().zip(seed.as_chunks::<8>().0) {
+            // Mixed, because a seed of few bits, such as zeros, would show for many steps.
+            salt = GOLDEN_RATIO.wrapping_add(salt);
+            *word = mix(u64::from_le_bytes(*bytes).wrapping_add(salt));
         }
         // From zero the sequence would be nothing but zeros.
         if state == [0; 4] {
-            state[0] = 1;
+            state[0] = GOLDEN_RATIO;
         }
         Self { state: Mutex::new(state) }
     }
 
-    /// The next 128 bits.
-    fn next_pair(&self) -> (u64, u64) {
+    /// The next words of the sequence.
+    fn next<const COUNT: usize>(&self) -> [u64; COUNT] {
         // A panic cannot leave the state half-way, so a poisoned lock is as good as any.
         let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        (step(&mut state), step(&mut state))
+        std::array::from_fn(|_| step(&mut state))
     }
 
     /// A UUID of version 7 (RFC 9562 section 5.7) at `now` Unix seconds.
@@ -48,30 +49,29 @@ impl Generator {
         reason = "times before 1970 become 0, which is what is wanted"
     )]
     pub fn uuid7(&self, now: f64) -> String {
-        let (random_a, random_b) = self.next_pair();
+        let [random_a, random_b] = self.next();
         let milliseconds = (now * 1000.0) as u64;
         let high = milliseconds << 16 | 0x7000 | random_a >> 52;
         let low = 0b10 << 62 | random_b >> 2;
-        let mut text = Vec::with_capacity(36);
-        for (index, byte) in high.to_be_bytes().into_iter().chain(low.to_be_bytes()).enumerate() {
-            if matches!(index, 4 | 6 | 8 | 10) {
-                text.push(b'-');
-            }
-            push_hexadecimal(&mut text, byte);
+        let mut digits = [0; 32];
+        write_hexadecimal(&mut digits[..16], high);
+        write_hexadecimal(&mut digits[16..], low);
+        let mut text = *b"00000000-0000-0000-0000-000000000000";
+        for (place, group) in [(0, 0..8), (9, 8..12), (14, 12..16), (19, 16..20), (24, 20..32)] {
+            text[place..place + group.len()].copy_from_slice(&digits[group]);
         }
-        String::from_utf8(text).unwrap_or_default()
+        String::from_utf8(text.to_vec()).unwrap_or_default()
     }
 
     /// The traceparent for the upstream (W3C Trace Context): the trace of `parent` continued with a
     /// new span, or a new trace that nobody asked to sample.
     #[must_use]
     pub fn traceparent(&self, parent: Option<&Traceparent>) -> [u8; TRACEPARENT_LENGTH] {
-        let (_, span) = self.next_pair();
+        let [high, low, span] = self.next();
         let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
         if let Some(parent) = parent {
             text.copy_from_slice(&parent.text);
         } else {
-            let (high, low) = self.next_pair();
             // Zero is not an identifier.
             write_hexadecimal(&mut text[3..19], high | 1);
             write_hexadecimal(&mut text[19..35], low);
@@ -79,6 +79,16 @@ impl Generator {
         write_hexadecimal(&mut text[36..52], span | 1);
         text
     }
+}
+
+/// 2^64 divided by the golden ratio, odd.
+const GOLDEN_RATIO: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The finaliser of SplitMix64 (Steele, Lea and Flood, 2014): one to one, each bit depends on all.
+const fn mix(word: u64) -> u64 {
+    let word = (word ^ word >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let word = (word ^ word >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ word >> 31
 }
 
 fn step(state: &mut [u64; 4]) -> u64 {
@@ -94,11 +104,6 @@ fn step(state: &mut [u64; 4]) -> u64 {
 }
 
 const DIGITS: &[u8; 16] = b"0123456789abcdef";
-
-fn push_hexadecimal(out: &mut Vec<u8>, byte: u8) {
-    out.push(DIGITS[usize::from(byte >> 4)]);
-    out.push(DIGITS[usize::from(byte & 15)]);
-}
 
 fn write_hexadecimal(slot: &mut [u8], number: u64) {
     for (pair, byte) in slot.chunks_exact_mut(2).zip(number.to_be_bytes()) {

@@ -90,11 +90,10 @@ impl Policy {
         paths: &[PathPattern],
         gate: &Specification,
     ) -> Result<Self, SpecError> {
-        let security = route.security_headers.as_ref().unwrap_or(&gate.security_headers);
         // A route with security headers of its own says by itself whether HSTS is one of them.
-        let hsts = match (&route.hsts, &route.security_headers) {
-            (None, None) => &gate.hsts,
-            (own, _) => own,
+        let (security, hsts) = match &route.security_headers {
+            Some(own) => (own, &route.hsts),
+            None => (&gate.security_headers, &gate.hsts),
         };
         Ok(Self {
             name: route.name.as_str().into(),

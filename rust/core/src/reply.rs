@@ -14,6 +14,10 @@ use crate::request::{Line, Lines, LinesError, RawFields};
 /// Room for what the gateway adds to a head, so that the buffer need not grow.
 const ROOM: usize = 768;
 
+/// Longest reason phrase that is passed on. The longest registered one has 31 bytes; some servers
+/// put a sentence there, nobody a page.
+const LONGEST_REASON: usize = 1024;
+
 /// What every reply to one request needs, whoever makes it.
 #[derive(Debug)]
 pub struct Reply {
@@ -41,8 +45,8 @@ pub struct Reply {
     pub expects_continue: bool,
     /// Whether the upstream is asked to change protocols, and so may answer 101.
     pub upgrade: bool,
-    /// Cross-origin lines for every reply.
-    pub cors: Vec<u8>,
+    /// Cross-origin lines for every reply, where the route decides about them.
+    pub cors: Option<Vec<u8>>,
 }
 
 /// How the body of a response goes to the client.
@@ -108,7 +112,7 @@ impl Reply {
                     | Field::HopByHop
                     | Field::RequestId
                     | Field::Date
-            );
+            ) || (line.field == Field::AccessControl && self.cors.is_some());
             if !is_own && policy.keeps(line.name, &mut brought) {
                 put_field(&mut out, line.name, line.value);
             }
@@ -135,7 +139,7 @@ impl Reply {
     fn finish(&self, out: &mut Vec<u8>, brought: Brought, date: Option<f64>) {
         let policy = self.response_fields();
         policy.write_security(out, brought, self.secure);
-        out.extend_from_slice(&self.cors);
+        out.extend_from_slice(self.cors.as_deref().unwrap_or_default());
         out.extend_from_slice(&policy.appended);
         if !policy.drops(b"X-Request-ID") {
             put_field(out, b"X-Request-ID", self.request_id.as_bytes());
@@ -158,6 +162,8 @@ impl Reply {
 
     /// Head of the upstream's final response as the client gets it, and how its body follows.
     ///
+    /// With `close` the client is told that its connection ends, even if it could persist.
+    ///
     /// # Errors
     ///
     /// [`ProtocolError`] when the response breaks a guard.
@@ -165,6 +171,7 @@ impl Reply {
         &self,
         raw: &RawResponse<'_>,
         now: f64,
+        close: bool,
     ) -> Result<(Vec<u8>, ResponseFraming), ProtocolError> {
         let is_change = raw.status == 101 && self.upgrade;
         if !is_change && !(200..=599).contains(&raw.status) {
@@ -177,7 +184,8 @@ impl Reply {
             .framing(version)
             .response_body(raw.status, self.head_only)
             .map_err(|error| ProtocolError(error.detail()))?;
-        let framing = self.framing(body, is_change);
+        let mut framing = self.framing(body, is_change);
+        framing.closes |= close;
 
         let policy = self.response_fields();
         let mut out = Vec::with_capacity(lines.size + policy.appended.len() + ROOM);
@@ -233,6 +241,9 @@ impl Reply {
         if !is_field_value(raw.reason) {
             return Err(ProtocolError("The reason phrase is malformed."));
         }
+        if raw.reason.len() > LONGEST_REASON {
+            return Err(ProtocolError("The reason phrase is too long."));
+        }
         Lines::read(raw.fields, &self.tables.limits)
             .map_err(|error: LinesError| ProtocolError(error.detail()))
     }
@@ -257,8 +268,6 @@ impl Reply {
     /// security fields and whether a Date are among them.
     fn write_kept_fields(&self, out: &mut Vec<u8>, lines: &Lines<'_>) -> (Brought, bool) {
         let policy = self.response_fields();
-        let answers_cross_origin =
-            self.route.is_some_and(|route| self.tables.policies[route].cors.is_some());
         let mut brought = Brought::default();
         let mut has_date = false;
         let is_for_client = |line: &Line<'_>| match line.field {
@@ -270,7 +279,7 @@ impl Reply {
             | Field::HopByHop
             | Field::RequestId
             | Field::Via => false,
-            Field::AccessControl => !answers_cross_origin,
+            Field::AccessControl => self.cors.is_none(),
             _ => true,
         };
         for line in lines.all.iter().filter(|line| is_for_client(line)) {

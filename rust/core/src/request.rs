@@ -47,8 +47,8 @@ pub struct Lines<'a> {
     pub size: usize,
     /// Content-Length.
     pub content_length: Seen<'a>,
-    /// Transfer-Encoding.
-    pub transfer_encoding: Seen<'a>,
+    /// The values of Transfer-Encoding.
+    pub transfer_encoding: Vec<&'a [u8]>,
     /// Options of Connection.
     pub options: Options<'a>,
 }
@@ -86,7 +86,7 @@ impl<'a> Lines<'a> {
             all: Vec::with_capacity(fields.len()),
             size: 0,
             content_length: Seen::Absent,
-            transfer_encoding: Seen::Absent,
+            transfer_encoding: Vec::new(),
             options: Options::default(),
         };
         for &(name, value) in fields {
@@ -109,7 +109,7 @@ impl<'a> Lines<'a> {
         }
         match field {
             Field::ContentLength => self.content_length.add(value),
-            Field::TransferEncoding => self.transfer_encoding.add(value),
+            Field::TransferEncoding => self.transfer_encoding.push(value),
             Field::Connection => self.options.read(value).map_err(|_| {
                 LinesError::Malformed("The Connection field nominates too many fields.")
             })?,
@@ -121,11 +121,11 @@ impl<'a> Lines<'a> {
 
     /// The fields that frame the message.
     #[must_use]
-    pub const fn framing(&self, version: Version) -> Framing<'a> {
+    pub fn framing(&self, version: Version) -> Framing<'_> {
         Framing {
             version,
             content_length: self.content_length,
-            transfer_encoding: self.transfer_encoding,
+            transfer_encoding: &self.transfer_encoding,
         }
     }
 
@@ -190,8 +190,8 @@ pub struct RequestHead<'a> {
     pub lines: Lines<'a>,
     /// Body.
     pub body: RequestBody,
-    /// Expect, if it is there.
-    pub expect: Seen<'a>,
+    /// Whether the client waits for 100 (Continue) before it sends its body.
+    pub expects_continue: bool,
     /// Protocols to which the client wishes to change and may.
     pub upgrade: Option<&'a [u8]>,
     /// X-Request-ID, believed from trusted peers only; so are the next three.
@@ -229,6 +229,7 @@ impl<'a> RequestHead<'a> {
         let body = lines.framing(version).request_body()?;
         let target = Target::parse(raw.method, raw.target).map_err(Refusal::bad_request)?;
         let host = read_host(singles.host, &target, version)?;
+        check_expectation(singles.expect, version)?;
         let path = crate::path::canonical(target.path)
             .map_err(|error| Refusal::bad_request(error.detail()))?;
         // An upgrade is possible from 1.1 only, and a body would have to be read before the change.
@@ -240,7 +241,10 @@ impl<'a> RequestHead<'a> {
             path,
             host,
             body,
-            expect: singles.expect,
+            // Ignored from 1.0 clients, and without a body there is nothing to wait for.
+            expects_continue: version == Version::Http11
+                && singles.expect != Seen::Absent
+                && !body.is_empty(),
             upgrade: singles
                 .upgrade
                 .once()
@@ -262,31 +266,27 @@ impl<'a> RequestHead<'a> {
         self.lines.options.persists(self.version)
     }
 
-    /// Whether the client waits for 100 (Continue) before it sends its body.
+    /// Whether there is a body whose meaning is not defined (RFC 9110 section 9.3.1).
+    ///
+    /// One side may read it and another take it for the next request, so nothing may follow it.
     #[must_use]
-    pub fn expects_continue(&self) -> bool {
-        // RFC 9110 section 10.1.1: ignored from 1.0 clients, and without a body there is
-        // nothing to wait for.
-        self.version == Version::Http11 && self.expect != Seen::Absent && !self.body.is_empty()
+    pub fn has_undefined_body(&self) -> bool {
+        matches!(self.method, b"GET" | b"HEAD") && !self.body.is_empty()
     }
+}
 
-    /// Check that what the client expects can be met (RFC 9110 section 10.1.1).
-    ///
-    /// # Errors
-    ///
-    /// [`Refusal`] with `expectation-failed` for anything but `100-continue`.
-    pub fn check_expectation(&self) -> Result<(), Refusal> {
-        let is_known = match self.expect {
-            Seen::Absent => true,
-            Seen::Once(value) => value.eq_ignore_ascii_case(b"100-continue"),
-            Seen::Repeated => false,
-        };
-        if is_known || self.version == Version::Http10 {
-            return Ok(());
-        }
-        let detail = "No expectation but 100-continue can be met.";
-        Err(Refusal::new(Reason::ExpectationFailed, detail))
+/// RFC 9110 section 10.1.1: one expectation is known, and 1.0 clients have none.
+fn check_expectation(expect: Seen<'_>, version: Version) -> Result<(), Refusal> {
+    let is_met = match expect {
+        Seen::Absent => true,
+        Seen::Once(value) => value.eq_ignore_ascii_case(b"100-continue"),
+        Seen::Repeated => false,
+    };
+    if is_met || version == Version::Http10 {
+        return Ok(());
     }
+    let detail = "No expectation but 100-continue can be met.";
+    Err(Refusal::new(Reason::ExpectationFailed, detail))
 }
 
 fn check_method(method: &[u8]) -> Result<(), Refusal> {

@@ -35,7 +35,7 @@ mod _core {
     }
 
     /// What is known of the other end of one client connection.
-    #[pyclass(frozen)]
+    #[pyclass(frozen, module = "pygateway._core")]
     struct Peer(CorePeer);
 
     #[pymethods]
@@ -54,7 +54,7 @@ mod _core {
     }
 
     /// The compiled configuration: routes, limits and header policies.
-    #[pyclass(frozen)]
+    #[pyclass(frozen, module = "pygateway._core")]
     struct Gate(core::Gate);
 
     #[pymethods]
@@ -151,7 +151,7 @@ mod _core {
     }
 
     /// What every decision knows, whichever way it went.
-    #[pyclass(frozen, subclass)]
+    #[pyclass(frozen, subclass, module = "pygateway._core")]
     struct Decision(Reply);
 
     #[pymethods]
@@ -230,7 +230,7 @@ mod _core {
     }
 
     /// The request goes to the route's upstream.
-    #[pyclass(frozen, extends = Decision)]
+    #[pyclass(frozen, extends = Decision, module = "pygateway._core")]
     struct Forward {
         head: Py<PyBytes>,
         host_from_endpoint: bool,
@@ -292,7 +292,8 @@ mod _core {
         }
 
         /// Head of the upstream's final response as the client gets it.
-        #[pyo3(signature = (status, reason, headers, now, version = 11))]
+        #[pyo3(signature = (status, reason, headers, now, version = 11, close = false))]
+        #[expect(clippy::too_many_arguments, reason = "the door names each thing it needs")]
         fn response_head<'py>(
             slf: &Bound<'py, Self>,
             status: u16,
@@ -300,13 +301,14 @@ mod _core {
             headers: &Headers<'_>,
             now: f64,
             version: u32,
+            close: bool,
         ) -> PyResult<Bound<'py, PyBytes>> {
             let headers = headers.to_tuple();
             let fields = borrow_fields(&headers)?;
             let raw = RawResponse { status, reason, fields: &fields, version };
             let reply = &slf.as_super().get().0;
             let (head, framing) =
-                reply.response_head(&raw, now).map_err(|error| ProtocolError::new_err(error.0))?;
+                reply.response_head(&raw, now, close).map_err(|error| ProtocolError::new_err(error.0))?;
             *slf.get().framing.lock().unwrap_or_else(PoisonError::into_inner) = framing;
             Ok(PyBytes::new(slf.py(), &head))
         }
@@ -353,7 +355,7 @@ mod _core {
     }
 
     /// The gateway answers by itself.
-    #[pyclass(frozen, extends = Decision)]
+    #[pyclass(frozen, extends = Decision, module = "pygateway._core")]
     struct Respond {
         kind: Kind,
         status: u16,
@@ -397,7 +399,7 @@ mod _core {
     }
 
     /// The request is refused.
-    #[pyclass(frozen, extends = Decision)]
+    #[pyclass(frozen, extends = Decision, module = "pygateway._core")]
     struct Reject(Refusal);
 
     impl Reject {

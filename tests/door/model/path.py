@@ -18,8 +18,7 @@ ENCODED_WHEN_RAW = frozenset(b'"<>^`{|}')
 def canonical(path: bytes) -> str:
     """The path that routes and that is forwarded; it starts with a slash."""
     text = normalise_characters(path)
-    if any(is_parent_with_parameter(segment) for segment in text.split("/")):
-        raise RefusedError("bad-request", "dot segment with a parameter")
+    refuse_dots_with_parameter(text)
     return remove_dot_segments(merge_slashes(text))
 
 
@@ -44,8 +43,10 @@ def normalise_characters(path: bytes) -> str:
     return "".join(written)
 
 
-def is_parent_with_parameter(segment: str) -> bool:
-    return segment.startswith("..;")
+def refuse_dots_with_parameter(path: str) -> None:
+    """No honest client sends `..;x`, which some upstreams take for `..`."""
+    if any(segment.startswith((".;", "..;")) for segment in path.split("/")):
+        raise RefusedError("bad-request", "dot segment with a parameter")
 
 
 def merge_slashes(path: str) -> str:
@@ -80,6 +81,7 @@ def other_readings(path: str) -> set[str]:
     """Paths that an upstream may see in this canonical path; refuses those above the root."""
     if not any(mark in path for mark in (";", "%2F", "%5C")):
         return set()
+    refuse_dots_with_parameter(decode_slashes(path))
     readings = {
         strip_parameters(path),
         decode_slashes(path),

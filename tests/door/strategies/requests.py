@@ -8,8 +8,17 @@ from collections.abc import Sequence
 from hypothesis import strategies as st
 
 from tests.door.model.specification import HeaderPolicy, LiteralHost, Pair, Rewrite, Route
-from tests.door.model.verdict import Field
-from tests.door.strategies.common import Asked, some, spelled
+from tests.door.model.verdict import Field, Fields
+from tests.door.strategies.common import (
+    ORDERS,
+    Asked,
+    aliases,
+    each_with,
+    repeated,
+    shuffled,
+    some,
+    spellings,
+)
 
 TRUSTED_NETWORKS = ("10.0.0.0/8", "2001:db8::/32", "192.0.2.7/32")
 TRUSTED = ("10.0.0.1", "10.255.0.9", "2001:db8::1", "192.0.2.7")
@@ -78,87 +87,100 @@ OPTIONS = (
 HOPS = (*TRUSTED, *UNTRUSTED, "unknown", "999.1.1.1", "evil")
 
 
-def short_values() -> st.SearchStrategy[bytes]:
-    return st.sampled_from([b"1", b"two words", b"x=y; z", b"caf\xe9", b"", b"  padded\t", b"a,b"])
+VALUES = (b"1", b"two words", b"x=y; z", b"caf\xe9", b"", b"  padded\t", b"a,b")
 
 
-@st.composite
-def fields_named(draw: st.DrawFn, names: Sequence[str], aliases: bool, most: int) -> list[Field]:
-    chosen = draw(st.lists(st.sampled_from(names), max_size=most))
-    return [(draw(spelled(name, aliases)), draw(short_values())) for name in chosen]
+def named(names: Sequence[str]) -> list[Field]:
+    """These names in several cases, each with several values."""
+    return each_with([text for name in names for text in spellings(name)], VALUES)
 
 
-@st.composite
-def aliased_fields(draw: st.DrawFn) -> list[Field]:
-    """Names with `_` that some upstreams cannot tell from the framing's."""
-    chosen = draw(some(ALIASED, 2))
-    names = [name if "-" in name else f"_{name}" for name in chosen]
-    return [(draw(spelled(name)).replace(b"-", b"_"), b"17") for name in names]
+FORGED_FIELDS = each_with([text for name in FORGED for text in aliases(name)], [b"forged"])
+ALIASED_FIELDS = each_with(
+    [
+        text.replace(b"-", b"_")
+        for name in ALIASED
+        for text in spellings(name if "-" in name else f"_{name}")
+    ],
+    [b"17"],
+)
+UNDERSCORED_FIELDS = each_with(
+    [b"X_Forwarded-For", b"X-Request_ID", b"x_forwarded_proto"], [b"forged"]
+)
 
 
-@st.composite
-def believed_fields(draw: st.DrawFn) -> list[Field]:
+def believed_fields() -> st.SearchStrategy[Fields]:
     """What a trusted proxy says, each at most once, and some forgeries with `_`."""
-    chosen = draw(some(tuple(BELIEVED), 5))
-    fields = [
-        (draw(spelled(name)), draw(st.sampled_from(BELIEVED[name])).encode()) for name in chosen
+    claims = [
+        repeated(each_with(spellings(name), [text.encode() for text in texts]), 1)
+        for name, texts in BELIEVED.items()
     ]
-    lines = draw(st.lists(st.lists(st.sampled_from(HOPS), max_size=3), max_size=2))
-    fields += [(draw(spelled("X-Forwarded-For")), ", ".join(line).encode()) for line in lines]
-    forged = draw(some(("X_Forwarded-For", "X-Request_ID", "x_forwarded_proto"), 1))
-    return fields + [(name.encode(), b"forged") for name in forged]
+    hops = some([hop.encode() for hop in HOPS], 2).map(b", ".join)
+    lines = st.lists(st.tuples(st.sampled_from(spellings("X-Forwarded-For")), hops), max_size=2)
+    return joined(*claims, lines, repeated(UNDERSCORED_FIELDS, 1))
 
 
-@st.composite
-def connection_fields(draw: st.DrawFn, options: Sequence[str] = OPTIONS) -> list[Field]:
-    lines = draw(st.lists(st.lists(st.sampled_from(options), max_size=3), max_size=2))
-    return [(draw(spelled("Connection")), ", ".join(line).encode()) for line in lines]
+def joined(*parts: st.SearchStrategy[Fields]) -> st.SearchStrategy[Fields]:
+    return st.tuples(*parts).map(lambda lists: [field for fields in lists for field in fields])
 
 
-@st.composite
-def upgrade_fields(draw: st.DrawFn) -> list[Field]:
+def connection_fields(options: Sequence[str] = OPTIONS) -> st.SearchStrategy[Fields]:
+    lines = some([option.encode() for option in options], 2).map(b", ".join)
+    return st.lists(st.tuples(st.sampled_from(spellings("Connection")), lines), max_size=2)
+
+
+def upgrade_fields() -> st.SearchStrategy[Fields]:
     """A wish to change protocols, whole or in part."""
-    upgrade: Field = (draw(spelled("Upgrade")), b"websocket")
-    option: Field = (draw(spelled("Connection")), draw(st.sampled_from([b"Upgrade", b"upgrade"])))
-    return draw(st.sampled_from([[], [], [], [upgrade], [option], [upgrade, option]]))
+    upgrade: Field = (b"uPgRADE", b"websocket")
+    option: Field = (b"CONNECTION", b"Upgrade")
+    lower: Field = (b"Connection", b"keep-alive, upgrade")
+    choices: list[Fields] = [[], [upgrade], [option], [upgrade, option], [upgrade, lower]]
+    return st.sampled_from([[], [], *choices])
+
+
+BODIES: list[Fields] = [
+    [],
+    [(b"Content-Length", b"0")],
+    [(b"content-length", b"12")],
+    [(b"Content-Length", b"12"), (b"expect", b"100-Continue")],
+    [(b"Transfer-Encoding", b"chunked")],
+    [(b"Transfer-Encoding", b"chunked"), (b"Expect", b"100-continue")],
+]
+VIAS: list[Fields] = [
+    [],
+    [(b"Via", b"1.0 fred, 1.1 p.example")],
+    [(b"Via", b"1.0 fred, 1.1 p.example"), (b"via", b"1.1 last")],
+]
+BUSY_HOSTS: list[Fields] = [
+    [(b"Host", b"A.example")],
+    [(b"hOST", b"a.example:8080")],
+    [(b"host", b"B_c.example")],
+]
+BUSY_TARGETS = [
+    path + query
+    for path in (b"/a/b", b"/a/b/c", b"/a/b/c/", b"/a/%62/%C3%A9", b"/a/b/x,y")
+    for query in (b"", b"?a=1&b=%zz", b"?q=<\"'{}|^`>/../;")
+]
+OTHER_FIELDS = joined(
+    st.sampled_from(VIAS),
+    repeated(named((*ORDINARY, *ESSENTIAL, *HOP_BY_HOP)), 6),
+    repeated([*FORGED_FIELDS, *ALIASED_FIELDS], 4),
+    believed_fields(),
+    connection_fields(),
+    upgrade_fields(),
+)
 
 
 @st.composite
 def busy_requests(draw: st.DrawFn) -> Asked:
     """Requests with everything that a head may carry, in any order."""
     method = draw(st.sampled_from([b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH"]))
-    framing = draw(st.sampled_from(["", "", "length", "zero", "chunked"]))
-    body: dict[str, list[Field]] = {
-        "": [],
-        "length": [(b"content-length", b"12")],
-        "zero": [(b"Content-Length", b"0")],
-        "chunked": [(b"Transfer-Encoding", b"chunked")],
-    }
-    version = 11 if framing == "chunked" else draw(st.sampled_from([10, 11, 11]))
-    expect: list[Field] = [(b"Expect", b"100-continue")] if framing in {"length", "chunked"} else []
-    via: list[Field] = [(b"Via", b"1.0 fred, 1.1 p.example"), (b"via", b"1.1 last")]
-    host: list[Field] = [
-        (b"Host", draw(st.sampled_from([b"A.example", b"a.example:8080", b"[::1]:1"])))
-    ]
-    if version == 10 and draw(st.booleans()):
-        host = []
-    fields = [
-        *host,
-        *body[framing],
-        *draw(st.sampled_from([expect, []])),
-        *draw(st.sampled_from([via, via[:1], []])),
-        *draw(fields_named(ORDINARY, False, 4)),
-        *draw(fields_named(ESSENTIAL, False, 2)),
-        *draw(fields_named(HOP_BY_HOP, False, 2)),
-        *draw(fields_named(FORGED, True, 3)),
-        *draw(aliased_fields()),
-        *draw(believed_fields()),
-        *draw(connection_fields()),
-        *draw(upgrade_fields()),
-    ]
-    query = draw(st.sampled_from([b"", b"", b"?a=1&b=%zz", b"?q=<\"'{}|^`>/../;"]))
-    path = draw(st.sampled_from([b"/a/b", b"/a/b/c", b"/a/b/c/", b"/a/%62/%C3%A9", b"/a/b/x,y"]))
-    return Asked(method, path + query, draw(st.permutations(fields)), version)
+    version = draw(st.sampled_from([10, 11, 11]))
+    body = draw(st.sampled_from(BODIES if version == 11 else BODIES[:4]))
+    host = draw(st.sampled_from(BUSY_HOSTS if version == 11 else [*BUSY_HOSTS, []]))
+    fields = [*host, *body, *draw(OTHER_FIELDS)]
+    target = draw(st.sampled_from(BUSY_TARGETS))
+    return Asked(method, target, shuffled(fields, draw(ORDERS)), version)
 
 
 def header_policies(
@@ -166,12 +188,12 @@ def header_policies(
 ) -> st.SearchStrategy[HeaderPolicy]:
     """Different names to set, to add and to remove."""
 
-    def named(pairs: Sequence[str]) -> tuple[Pair, ...]:
-        return tuple((name, f"by route {name}") for name in pairs)
+    def by_route(chosen: Sequence[str]) -> tuple[Pair, ...]:
+        return tuple((name, f"by route {name}") for name in chosen)
 
     return st.builds(
         lambda chosen, split, removed: HeaderPolicy(
-            set=named(chosen[:split]), add=named(chosen[split:]), remove=removed
+            set=by_route(chosen[:split]), add=by_route(chosen[split:]), remove=removed
         ),
         some(names, 4),
         st.integers(0, 4),
@@ -179,40 +201,45 @@ def header_policies(
     )
 
 
-@st.composite
-def rewriting_routes(draw: st.DrawFn) -> Route:
-    """One route that takes most requests of `busy_requests`."""
-    pattern, templates = draw(
-        st.sampled_from(
-            [
-                ("/a/*", ["/r/{rest}", "{path}", "/pre{path}", "/h/{host}/{rest}"]),
-                ("/{tenant}/b/*", ["/t/{tenant}", "/{tenant}/{rest}", "/fixed"]),
-                ("/*", ["/all/{rest}", "{path}"]),
-            ]
-        )
+PREFIXES = (None, "/a", "/a/b", "/x", "/a/b/c")
+HOST_RULES: list[str | LiteralHost] = ["preserve", "upstream", LiteralHost("literal.example:1")]
+REWRITES = [
+    (pattern, rewrite)
+    for pattern, templates in (
+        ("/a/*", ("/r/{rest}", "{path}", "/pre{path}", "/h/{host}/{rest}")),
+        ("/{tenant}/b/*", ("/t/{tenant}", "/{tenant}/{rest}", "/fixed")),
+        ("/*", ("/all/{rest}", "{path}")),
     )
-    template = draw(st.one_of(st.none(), st.sampled_from(templates)))
-    hosts: list[str | LiteralHost] = ["preserve", "upstream", LiteralHost("literal.example:1")]
-    prefixes = st.sampled_from([None, "/a", "/a/b", "/x", "/a/b/c"])
-    return Route(
-        name="only",
-        paths=(pattern,),
-        rewrite=Rewrite(
-            strip_prefix=None if template else draw(prefixes),
-            add_prefix=None if template else draw(st.sampled_from([None, "/v1", "/v1/x"])),
-            path=template,
-            host=draw(st.sampled_from(hosts)),
+    for host in HOST_RULES
+    for rewrite in (
+        *(Rewrite(path=template, host=host) for template in templates),
+        *(
+            Rewrite(strip_prefix=strip, add_prefix=add, host=host)
+            for strip in PREFIXES
+            for add in (None, "/v1", "/v1/x")
         ),
-        request_headers=draw(
-            header_policies(("X-User-ID", "X-Added", "User-Agent", "X-Env"), ("X-Secret", "Accept"))
+    )
+]
+
+
+def rewriting_routes() -> st.SearchStrategy[Route]:
+    """One route that takes most requests of `busy_requests`."""
+    policies = header_policies(
+        ("X-User-ID", "X-Added", "User-Agent", "X-Env"), ("X-Secret", "Accept")
+    )
+    return st.builds(
+        lambda chosen, policy: Route(
+            name="only", paths=(chosen[0],), rewrite=chosen[1], request_headers=policy
         ),
+        st.sampled_from(REWRITES),
+        policies,
     )
 
 
 _TOKENS = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
-def any_fields() -> st.SearchStrategy[list[Field]]:
+def any_fields() -> st.SearchStrategy[Fields]:
     """Arbitrary bytes, with real names often enough to reach every rule."""
     names = st.one_of(
         st.binary(max_size=12),
@@ -221,5 +248,5 @@ def any_fields() -> st.SearchStrategy[list[Field]]:
             str.encode
         ),
     )
-    values = st.one_of(st.binary(max_size=20), short_values(), st.just(b"a.example"))
+    values = st.one_of(st.binary(max_size=20), st.sampled_from((*VALUES, b"a.example")))
     return st.lists(st.tuples(names, values), max_size=8)

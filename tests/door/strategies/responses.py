@@ -6,16 +6,17 @@ from dataclasses import dataclass
 
 from hypothesis import strategies as st
 
-from tests.door.model.specification import Cors, Redirect, Respond, Route, Specification
-from tests.door.model.verdict import Field, Fields
-from tests.door.strategies.common import Asked, some
-from tests.door.strategies.framing import framing_fields
+from tests.door.model.specification import Cors, Pair, Redirect, Respond, Route, Specification
+from tests.door.model.verdict import Fields
+from tests.door.strategies.common import ORDERS, Asked, repeated, shuffled, some
+from tests.door.strategies.framing import SOUND, framing_fields
 from tests.door.strategies.requests import (
     HOP_BY_HOP,
     TRUSTED_NETWORKS,
     connection_fields,
-    fields_named,
     header_policies,
+    joined,
+    named,
 )
 
 STATUSES = (200, 200, 201, 205, 206, 302, 404, 500, 503, 599, 204, 304, 204, 304)
@@ -57,45 +58,55 @@ ASKING_ORIGINS = (
 )
 
 
-def asking_origins() -> st.SearchStrategy[bytes]:
-    friends = st.sampled_from([b"https://a.example", b"https://x.example.com", b"null"])
-    return st.one_of(friends, st.sampled_from(ASKING_ORIGINS))
-
-
-@st.composite
-def cors_policies(draw: st.DrawFn) -> Cors:
-    origins = draw(some(ORIGINS, 3))
-    return Cors(
-        origins=origins,
-        methods=draw(some(("GET", "POST", "PUT"), 3)) or ("GET",),
-        headers=draw(st.sampled_from([(), ("*",), ("X-Custom", "Content-Type")])),
-        expose=draw(some(("X-One", "X-Two"), 2)),
-        # An origin list with `*` and credentials is a configuration error.
-        credentials="*" not in origins and draw(st.booleans()),
-        max_age=draw(st.sampled_from([None, 0, 600])),
-    )
-
-
-@st.composite
-def answering_specifications(draw: st.DrawFn) -> Specification:
-    """One route, with all that shapes a response head."""
-    own_security = draw(st.sampled_from([None, (), (("X-Frame-Options", "SAMEORIGIN"),)]))
-    route = Route(
-        name="only",
-        response_headers=draw(
-            header_policies(
-                ("X-Custom", "X-Frame-Options", "X-Added", "Server"), ("X-Powered-By", "x-foo")
-            )
+def cors_policies() -> st.SearchStrategy[Cors]:
+    """Policies of all kinds but one: `*` together with credentials is a configuration error."""
+    return st.builds(
+        lambda origins, methods, headers, expose, credentials, max_age: Cors(
+            origins, methods, headers, expose, credentials and "*" not in origins, max_age
         ),
-        security_headers=own_security,
-        hsts=None if own_security is None else "max-age=1",
-        cors=draw(st.one_of(st.none(), cors_policies())),
+        some(ORIGINS, 3),
+        st.sampled_from([("GET",), ("GET", "POST"), ("PUT", "POST")]),
+        st.sampled_from([(), ("*",), ("X-Custom", "Content-Type")]),
+        some(("X-One", "X-Two"), 2),
+        st.booleans(),
+        st.sampled_from([None, 0, 600]),
     )
-    return Specification(
-        routes=(route,),
-        trusted_proxies=TRUSTED_NETWORKS,
-        security_headers=draw(st.sampled_from([(), SECURITY])),
-        hsts=draw(st.sampled_from([None, "max-age=63072000"])),
+
+
+SECURITY_RULES: list[tuple[tuple[Pair, ...] | None, str | None]] = [
+    (None, None),
+    ((), "max-age=1"),
+    ((("X-Frame-Options", "SAMEORIGIN"),), "max-age=1"),
+]
+
+
+def answering_specifications() -> st.SearchStrategy[Specification]:
+    """One route, with all that shapes a response head."""
+    policies = header_policies(
+        ("X-Custom", "X-Frame-Options", "X-Added", "Server"), ("X-Powered-By", "x-foo")
+    )
+    routes = st.builds(
+        lambda policy, security, cors: Route(
+            name="only",
+            response_headers=policy,
+            security_headers=security[0],
+            hsts=security[1],
+            cors=cors,
+        ),
+        policies,
+        st.sampled_from(SECURITY_RULES),
+        st.one_of(st.none(), cors_policies()),
+    )
+    return st.builds(
+        lambda route, security, hsts: Specification(
+            routes=(route,),
+            trusted_proxies=TRUSTED_NETWORKS,
+            security_headers=security,
+            hsts=hsts,
+        ),
+        routes,
+        st.sampled_from([(), SECURITY]),
+        st.sampled_from([None, "max-age=63072000"]),
     )
 
 
@@ -109,68 +120,78 @@ class Answered:
     version: int
 
 
-@st.composite
-def upstream_responses(draw: st.DrawFn) -> Answered:
-    status = draw(st.sampled_from(STATUSES * 3 + BROKEN_STATUSES))
-    good: list[list[Field]] = [
-        [],
-        [(b"Content-Length", b"0")],
-        [(b"content-length", b"17")],
-        [(b"Transfer-Encoding", b"chunked")],
-        [(b"transfer-encoding", b"Chunked")],
-    ]
-    framing = draw(st.one_of(st.sampled_from(good), st.sampled_from(good), framing_fields()))
-    date: list[Field] = [(b"date", b"Sun, 06 Nov 1994 08:49:37 GMT")]
-    via: list[Field] = [(b"Via", b"1.1 inner")]
-    vary: list[Field] = [(b"Vary", b"Accept, Origin"), (b"vary", b"Cookie")]
-    broken: list[list[Field]] = [[(b"X Y", b"1")], [(b"X", b"a\x00b")], [(b"", b"1")]]
-    fields = [
-        *framing,
-        *draw(st.sampled_from([date, []])),
-        *draw(st.sampled_from([via, []])),
-        *draw(st.sampled_from([vary, vary[1:], []])),
-        *draw(fields_named(RESPONSE_ORDINARY, False, 4)),
-        *draw(fields_named(RESPONSE_OWN, False, 2)),
-        *draw(fields_named(HOP_BY_HOP, False, 2)),
-        *draw(connection_fields(RESPONSE_OPTIONS)),
-        *draw(st.sampled_from([[]] * 15 + broken)),
-    ]
-    return Answered(
-        status,
-        draw(st.sampled_from([b"OK", b"", b"Whatever it is", b"na\xefve"])),
-        draw(st.permutations(fields)),
-        draw(st.sampled_from([10, 11, 11, 11])),
+DATES: list[Fields] = [[], [(b"date", b"Sun, 06 Nov 1994 08:49:37 GMT")]]
+VIAS: list[Fields] = [[], [(b"Via", b"1.1 inner")]]
+VARIES: list[Fields] = [
+    [],
+    [(b"vary", b"Cookie")],
+    [(b"Vary", b"Accept, Origin"), (b"vary", b"Cookie")],
+]
+BROKEN: list[Fields] = [[(b"X Y", b"1")], [(b"X", b"a\x00b")], [(b"", b"1")]]
+NOT_BROKEN: list[Fields] = [[]]
+
+
+def upstream_responses() -> st.SearchStrategy[Answered]:
+    """Responses, most of them sound."""
+    fields = joined(
+        st.one_of(st.sampled_from(SOUND), st.sampled_from(SOUND), framing_fields()),
+        st.sampled_from(DATES),
+        st.sampled_from(VIAS),
+        st.sampled_from(VARIES),
+        repeated(named((*RESPONSE_ORDINARY, *RESPONSE_OWN, *HOP_BY_HOP)), 7),
+        connection_fields(RESPONSE_OPTIONS),
+        st.sampled_from(NOT_BROKEN * 15 + BROKEN),
+    )
+    return st.builds(
+        lambda status, reason, unordered, order, version: Answered(
+            status, reason, shuffled(unordered, order), version
+        ),
+        st.sampled_from(STATUSES * 3 + BROKEN_STATUSES),
+        st.sampled_from([b"OK", b"", b"Whatever it is", b"na\xefve"]),
+        fields,
+        ORDERS,
+        st.sampled_from([10, 11, 11, 11]),
     )
 
 
-@st.composite
-def plain_requests(draw: st.DrawFn) -> Asked:
+def origin_fields() -> st.SearchStrategy[Fields]:
+    """An Origin, mostly; half of them are known to some policy."""
+    friends = (b"https://a.example", b"https://x.example.com", b"null") * 4
+    present: list[Fields] = [[(b"Origin", text)] for text in (*friends, *ASKING_ORIGINS)]
+    return st.sampled_from([[], [], *present])
+
+
+def plain_requests() -> st.SearchStrategy[Asked]:
     """Requests whose responses are looked at."""
-    version = draw(st.sampled_from([10, 11, 11]))
-    origin = draw(st.one_of(st.none(), asking_origins()))
-    fields: list[Field] = [(b"Host", b"a.example")]
-    if origin is not None:
-        fields.append((b"Origin", origin))
-    fields += draw(connection_fields(("close", "keep-alive", "x-foo")))
-    return Asked(draw(st.sampled_from([b"GET", b"HEAD", b"POST"])), b"/a", fields, version)
+    return st.builds(
+        lambda method, origin, connection, version: Asked(
+            method, b"/a", [(b"Host", b"a.example"), *origin, *connection], version
+        ),
+        st.sampled_from([b"GET", b"HEAD", b"POST"]),
+        origin_fields(),
+        connection_fields(("close", "keep-alive", "x-foo")),
+        st.sampled_from([10, 11, 11]),
+    )
 
 
-MOSTLY = st.sampled_from([True] * 9 + [False])
+REQUESTED: list[Fields] = [
+    [],
+    *(
+        [(b"Access-Control-Request-Method", method)]
+        for method in (b"GET", b"GET", b"POST", b"PUT", b"DELETE", b"get")
+    ),
+]
 
 
-@st.composite
-def preflights(draw: st.DrawFn) -> Asked:
+def preflights() -> st.SearchStrategy[Asked]:
     """OPTIONS that are preflights, and some that are not quite."""
-    asked = draw(st.sampled_from([b"GET", b"POST", b"PUT", b"GET", b"DELETE", b"get"]))
-    names = draw(some(("X-Custom", "x-custom", "content-type", "X-Other"), 3))
-    fields: list[Field] = [(b"Host", b"a.example")]
-    if draw(MOSTLY):
-        fields.append((b"Origin", draw(asking_origins())))
-    if draw(MOSTLY):
-        fields.append((b"Access-Control-Request-Method", asked))
-    if names:
-        fields.append((b"Access-Control-Request-Headers", ", ".join(names).encode()))
-    return Asked(b"OPTIONS", draw(st.sampled_from([b"/a", b"/a", b"/a", b"/b"])), fields)
+    names = some((b"X-Custom", b"x-custom", b"content-type", b"X-Other"), 3).map(b", ".join)
+    line = st.tuples(st.just(b"Access-Control-Request-Headers"), names)
+    return st.builds(
+        lambda path, fields: Asked(b"OPTIONS", path, [(b"Host", b"a.example"), *fields]),
+        st.sampled_from([b"/a", b"/a", b"/a", b"/b"]),
+        joined(origin_fields(), st.sampled_from(REQUESTED), st.lists(line, max_size=1)),
+    )
 
 
 LOCATIONS = (

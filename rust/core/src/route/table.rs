@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use super::criteria::{Criteria, Mismatch};
-use super::pattern::{HostPattern, PathPattern, Segment};
+use super::pattern::{HostPattern, PathPattern, Segment, first_segment};
 use super::precedence::Precedence;
 use crate::request::Line;
 
@@ -236,8 +236,7 @@ impl Node {
             return self.here.iter().try_for_each(judge);
         };
         if !self.fixed.is_empty() || self.parameter.is_some() {
-            let (first, after) =
-                text.split_once('/').map_or((text, None), |(first, after)| (first, Some(after)));
+            let (first, after) = first_segment(text);
             if let Some(node) = self.fixed.get(first) {
                 node.visit(after, judge)?;
             }

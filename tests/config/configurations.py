@@ -1,0 +1,158 @@
+"""Configurations that users might write, for hypothesis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import strategies as st
+
+Mapping = dict[str, Any]
+
+NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,8}", fullmatch=True)
+LABELS = st.from_regex(r"[a-z][a-z0-9]{0,5}", fullmatch=True)
+HOSTS = st.one_of(
+    LABELS, st.builds("{}.example".format, LABELS), st.just("127.0.0.1"), st.just("[::1]")
+)
+PORTS = st.integers(min_value=1, max_value=65535)
+HEADER_NAMES = st.builds("X-{}".format, LABELS)
+HEADER_VALUES = st.from_regex(r"([!-~]([ -~]{0,10}[!-~])?)?", fullmatch=True).filter(
+    lambda value: "${" not in value
+)
+METHODS = st.sampled_from(["GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "PURGE"])
+SEGMENTS = st.one_of(LABELS, st.just("%C3%A9"), st.just("a;b"), st.just("%2F"))
+
+
+def some(values: st.SearchStrategy[str]) -> st.SearchStrategy[list[str]]:
+    return st.lists(values, max_size=3, unique_by=str.lower)
+
+
+@st.composite
+def path_patterns(draw: st.DrawFn) -> str:
+    segments = draw(st.lists(SEGMENTS, max_size=3))
+    parameters = draw(st.lists(st.sampled_from(["id", "name"]), max_size=2, unique=True))
+    end = draw(st.sampled_from(["", "*"]))
+    parts = [*segments, *(f"{{{parameter}}}" for parameter in parameters)]
+    return "/" + "/".join([*parts, end] if end or not parts else parts)
+
+
+def sections(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[Mapping]:
+    """A mapping with any of these keys."""
+    return st.fixed_dictionaries({}, optional=keys)
+
+
+MATCHES = sections(
+    hosts=some(st.one_of(HOSTS, st.builds("*.{}.example".format, LABELS))),
+    paths=some(path_patterns()),
+    methods=some(METHODS),
+    headers=st.dictionaries(HEADER_NAMES, st.none() | HEADER_VALUES, max_size=2),
+    query=st.dictionaries(LABELS, st.none() | LABELS, max_size=2),
+)
+CHANGES = sections(
+    set=st.dictionaries(st.builds("S-{}".format, LABELS), HEADER_VALUES, max_size=2),
+    add=st.dictionaries(
+        st.builds("A-{}".format, LABELS),
+        HEADER_VALUES | st.lists(HEADER_VALUES, min_size=1, max_size=2),
+        max_size=2,
+    ),
+    remove=some(st.builds("R-{}".format, LABELS)),
+)
+SECURITY_HEADERS = st.sampled_from(["default", "none"]) | st.dictionaries(
+    HEADER_NAMES, st.none() | HEADER_VALUES, max_size=2
+)
+CORS = st.fixed_dictionaries(
+    {"origins": st.lists(st.builds("https://{}.example".format, LABELS), min_size=1, max_size=2)},
+    optional={
+        "methods": some(METHODS),
+        "headers": some(HEADER_NAMES) | st.just(["*"]),
+        "expose": some(HEADER_NAMES),
+        "credentials": st.booleans(),
+        "max_age": st.sampled_from(["5s", 60, "1h", 0.5]),
+    },
+)
+REDIRECTS = st.sampled_from(
+    ["/elsewhere", "https://{host}{path}", {"status": 302, "location": "{path}?x={query}"}]
+)
+RESPONSES = sections(
+    status=st.integers(min_value=200, max_value=599).filter(lambda s: s not in {204, 205, 304}),
+    headers=st.dictionaries(HEADER_NAMES, HEADER_VALUES, max_size=2),
+    body=st.text(max_size=10).filter(lambda body: "${" not in body),
+)
+REWRITES = sections(
+    strip_prefix=st.just("/a"),
+    add_prefix=st.just("/b/c"),
+    host=st.sampled_from(["preserve", "upstream", "users.internal:8080"]),
+) | st.fixed_dictionaries({"path": st.sampled_from(["/v2{path}", "/x/{host}"])})
+TIMEOUTS = sections(
+    connect=st.sampled_from(["50ms", "3s", 0.5]),
+    response=st.integers(min_value=1, max_value=3600),
+    request=st.sampled_from(["1h30m", "1d"]),
+)
+ENDPOINTS = st.one_of(
+    st.builds("http://{}:{}".format, HOSTS, PORTS),
+    st.builds("https://{}".format, HOSTS),
+    st.just("unix:/run/app.sock"),
+    st.fixed_dictionaries({"url": st.just("http://a:1"), "weight": st.integers(1, 1000)}),
+)
+UPSTREAMS = st.fixed_dictionaries(
+    {"endpoints": st.lists(ENDPOINTS, min_size=1, max_size=3)},
+    optional={
+        "balancer": st.sampled_from(["round_robin", "least_requests"]),
+        "pool": sections(max_idle=st.integers(0, 100), idle_timeout=st.sampled_from(["1s", 0.25])),
+        "tls": sections(verify=st.booleans(), server_name=HOSTS),
+        "retry": sections(attempts=st.integers(1, 10)),
+        "timeouts": TIMEOUTS,
+    },
+)
+
+
+@st.composite
+def routes(draw: st.DrawFn, name: str, upstreams: list[str]) -> Mapping:
+    route: Mapping = {"name": name}
+    kinds = ["redirect", "respond", *(["upstream"] if upstreams else [])]
+    match draw(st.sampled_from(kinds)):
+        case "redirect":
+            route["redirect"] = draw(REDIRECTS)
+        case "respond":
+            route["respond"] = draw(RESPONSES)
+        case _:
+            used = draw(st.lists(st.sampled_from(upstreams), min_size=1, unique=True))
+            route["upstream"] = draw(
+                st.sampled_from([used[0], used, [{"name": used[0], "weight": 3}, *used[1:]]])
+            )
+            route |= draw(sections(rewrite=REWRITES, timeouts=TIMEOUTS))
+    return route | draw(
+        sections(
+            match=MATCHES,
+            auth=st.just("none"),
+            headers=sections(request=CHANGES, response=CHANGES),
+            security_headers=SECURITY_HEADERS,
+            cors=CORS,
+            limits=sections(body_bytes=st.sampled_from([0, "1GB", 17])),
+        )
+    )
+
+
+@st.composite
+def configurations(draw: st.DrawFn) -> Mapping:
+    """A whole configuration without errors."""
+    upstreams = draw(st.dictionaries(NAMES, UPSTREAMS, max_size=3))
+    names = draw(st.lists(NAMES, max_size=3, unique=True))
+    return {
+        "upstreams": upstreams,
+        "routes": [draw(routes(name, list(upstreams))) for name in names],
+    } | draw(
+        sections(
+            version=st.just(1),
+            listen=st.sampled_from(["127.0.0.1:0", "[::1]:8000", "unix:/run/pygateway.sock"]),
+            workers=st.just("auto") | st.integers(1, 1024),
+            trusted_proxies=st.lists(st.sampled_from(["10.0.0.0/8", "::1", "192.0.2.1"])),
+            limits=sections(
+                header_bytes=st.integers(1024, 2**20),
+                body_bytes=st.sampled_from(["16MiB", 0, "1.5GiB"]),
+                connections=st.integers(1, 1000),
+            ),
+            timeouts=TIMEOUTS,
+            health_path=st.sampled_from(["/health", "/status/", False, None]),
+            security_headers=SECURITY_HEADERS,
+        )
+    )

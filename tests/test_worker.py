@@ -1,0 +1,217 @@
+"""A worker as a real process, whose supervisor is the test."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pygateway.config import load_text
+from tests.support.patience import PATIENCE
+
+REAL = (sys.executable, "-P", "-m", "pygateway.worker")
+TOY = (sys.executable, "-P", str(Path(__file__).parent / "toys" / "worker.py"))
+
+
+class Worker:
+    """A worker process, and the supervisor's end of its channel."""
+
+    def __init__(self, command: tuple[str, ...] = TOY) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.channel, theirs = socket.socketpair()
+        self.channel.settimeout(PATIENCE)
+        with theirs:
+            self.process = subprocess.Popen(
+                command,
+                stdin=theirs.fileno(),
+                stderr=subprocess.PIPE,
+                pass_fds=[self.listener.fileno()],
+            )
+
+    def send(self, message: dict[str, Any]) -> None:
+        payload = json.dumps(message).encode()
+        self.channel.sendall(struct.pack(">I", len(payload)) + payload)
+
+    def receive(self) -> dict[str, Any]:
+        (length,) = struct.unpack(">I", self.channel.recv(4, socket.MSG_WAITALL))
+        message = json.loads(self.channel.recv(length, socket.MSG_WAITALL))
+        assert isinstance(message, dict)
+        return message
+
+    def launch(self, configuration: str) -> dict[str, Any]:
+        """Send a configuration; give the worker's answer."""
+        document = {
+            "kind": "launch",
+            "slot": 7,
+            "configuration": load_text(configuration).to_json(),
+            "sockets": [self.listener.fileno()],
+        }
+        self.send(document)
+        return self.receive()
+
+    def connect(self) -> socket.socket:
+        connection = socket.create_connection(self.listener.getsockname(), PATIENCE)
+        connection.settimeout(PATIENCE)
+        return connection
+
+    def exit_code(self) -> int:
+        return self.process.wait(PATIENCE)
+
+    def log(self) -> list[dict[str, Any]]:
+        """Every log line; waits for the end of the process."""
+        assert self.process.stderr is not None
+        return [json.loads(line) for line in self.process.stderr]
+
+
+@contextmanager
+def started(command: tuple[str, ...] = TOY) -> Iterator[Worker]:
+    worker = Worker(command)
+    try:
+        yield worker
+    finally:
+        worker.process.kill()
+        worker.process.wait(PATIENCE)
+        assert worker.process.stderr is not None
+        worker.process.stderr.close()
+        worker.channel.close()
+        worker.listener.close()
+
+
+def toy(behaviour: str, drain: str = "30s") -> str:
+    return f"{{timeouts: {{drain: {drain}}}, routes: [{{name: {behaviour}, respond: {{}}}}]}}"
+
+
+def hold(connection: socket.socket) -> None:
+    connection.sendall(b"hold\n")
+    assert connection.recv(100) == b"held\n"
+
+
+def test_by_hand_it_says_what_starts_it() -> None:
+    done = subprocess.run(
+        REAL,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr == "pygateway.worker is started by `pygateway run`, not by hand\n"
+
+
+def test_a_socket_that_is_no_channel_is_not_taken_for_one() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        done = subprocess.run(
+            REAL, stdin=other.fileno(), capture_output=True, timeout=PATIENCE, check=False
+        )
+    assert done.returncode == 2
+
+
+def test_a_supervisor_that_is_gone_before_it_spoke_ends_it() -> None:
+    with started() as worker:
+        worker.channel.close()
+        assert worker.exit_code() == 1
+
+
+def test_ready_is_said_when_it_accepts() -> None:
+    with started() as worker:
+        assert worker.launch(toy("serves")) == {"kind": "ready"}
+        with worker.connect() as connection:
+            connection.sendall(b"who\n")
+            assert json.loads(connection.recv(1000))["pid"] == worker.process.pid
+
+
+def test_the_whole_gateway_serves_until_it_is_told_to_stop() -> None:
+    with started(REAL) as worker:
+        route = "{name: hello, match: {paths: [/hello]}, respond: {body: hello}}"
+        assert worker.launch(f"routes: [{route}]") == {"kind": "ready"}
+        with worker.connect() as connection:
+            connection.sendall(b"GET /hello HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            answer = connection.makefile("rb").read()
+            assert answer.startswith(b"HTTP/1.1 200 OK\r\n")
+            assert answer.endswith(b"\r\n\r\nhello")
+        worker.process.send_signal(signal.SIGTERM)
+        assert worker.receive() == {"kind": "draining"}
+        assert worker.exit_code() == 0
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "exit_code", "reason"),
+    [
+        ("refuses", 78, "the toy refuses its configuration"),
+        ("fails", 1, "the toy cannot start"),
+        ("breaks", 1, "internal error: RuntimeError: the toy has a bug"),
+    ],
+)
+def test_it_says_why_it_cannot_serve(behaviour: str, exit_code: int, reason: str) -> None:
+    with started() as worker:
+        answer = worker.launch(toy(behaviour))
+        assert answer == {"kind": "failed", "exit_code": exit_code, "reason": reason}
+        assert worker.exit_code() == exit_code
+        lines = worker.log()
+        assert [line["event"] for line in lines] == (
+            ["internal error"] if behaviour == "breaks" else []
+        )
+        if lines:
+            assert lines[0]["worker"] == 7
+            assert "RuntimeError: the toy has a bug" in lines[0]["exception"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_drains(number: signal.Signals) -> None:
+    with started() as worker:
+        worker.launch(toy("serves"))
+        with worker.connect() as connection:
+            hold(connection)
+            worker.process.send_signal(number)
+            assert worker.receive() == {"kind": "draining"}
+            connection.sendall(b"go\n")
+            assert connection.recv(100) == b"done\n"
+        assert worker.exit_code() == 0
+
+
+def test_a_second_signal_ends_at_once() -> None:
+    with started() as worker:
+        worker.launch(toy("serves"))
+        with worker.connect() as connection:
+            hold(connection)
+            worker.process.send_signal(signal.SIGTERM)
+            worker.receive()
+            worker.process.send_signal(signal.SIGTERM)
+            assert worker.exit_code() == 1
+
+
+def test_the_end_of_the_supervisor_drains() -> None:
+    with started() as worker:
+        worker.launch(toy("serves"))
+        with worker.connect() as connection:
+            hold(connection)
+            worker.channel.close()
+            connection.sendall(b"go\n")
+            assert connection.recv(100) == b"done\n"
+        assert worker.exit_code() == 0
+        (line,) = worker.log()
+        assert line["detail"] == "the supervisor is gone"
+
+
+def test_a_gateway_that_does_not_heed_its_drain_time_is_not_waited_for() -> None:
+    with started() as worker:
+        worker.launch(toy("ignores-term", drain="100ms"))
+        worker.process.send_signal(signal.SIGTERM)
+        assert worker.exit_code() == 0
+
+
+def test_nothing_is_left_on_standard_input_and_every_descriptor_is_its_own() -> None:
+    with started() as worker:
+        worker.launch(toy("serves"))
+        assert os.readlink(f"/proc/{worker.process.pid}/fd/0") == os.devnull
