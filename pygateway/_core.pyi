@@ -220,6 +220,10 @@ class Forward(Decision):
         """
 
     @property
+    def response_framing(self) -> int:
+        """`response_chunked`, `response_bodiless` and `response_closes` as bits 1, 2 and 4."""
+
+    @property
     def response_chunked(self) -> bool:
         """Whether the body is written to the client in chunks."""
 

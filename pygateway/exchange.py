@@ -35,6 +35,9 @@ QUEUED, CONNECTING, SENDING, AWAITING, STREAMING, TUNNELLING = range(6)
 CHUNKED = -1
 """`body_length` of a message whose length is not known ahead (RFC 9112 section 7.1)."""
 
+IN_CHUNKS, BODILESS, CLOSES = 1, 2, 4
+"""Bits of `Forward.response_framing`."""
+
 BODY_UNEXPECTED = (b"GET", b"HEAD")
 """Methods whose bodies have no defined meaning (RFC 9110 section 9.3.1)."""
 
@@ -152,7 +155,6 @@ class Exchange:
         "endpoint",
         "finished",
         "forward",
-        "headers",
         "method",
         "moved",
         "moved_at_check",
@@ -161,10 +163,10 @@ class Exchange:
         "quiet",
         "request_bytes",
         "request_done",
+        "response_framing",
         "response_headers",
         "response_started",
         "story",
-        "target",
         "task",
         "timeouts",
         "to_client",
@@ -173,7 +175,6 @@ class Exchange:
         "upstream",
         "upstream_slow",
         "upstream_state",
-        "version",
     )
 
     decision: Decision
@@ -181,6 +182,7 @@ class Exchange:
     endpoint: Any
     upstream_state: Any
     timeouts: Timeouts
+    response_framing: int
     response_headers: Headers
 
     def __init__(
@@ -188,17 +190,11 @@ class Exchange:
         client: ClientSide,
         story: Story,
         method: bytes,
-        target: bytes,
-        headers: Headers,
-        version: int,
         request_done: bool,
     ) -> None:
         self.client = client
         self.story = story
         self.method = method
-        self.target = target
-        self.headers = headers
-        self.version = version
         self.request_done = request_done
         self.request_bytes = 0
         self.outbox: list[bytes] | None = None
@@ -324,19 +320,20 @@ class Exchange:
                 f"The upstream's response is refused: {error}."
             ) from None
         self.response_started = True
+        self.response_framing = self.forward.response_framing
         self.response_headers = headers
         self.phase = STREAMING
         self.to_client = [head]
 
     def response_body(self, data: bytes) -> None:
         """Take a piece of the response's body."""
-        forward = self.forward
-        if forward.response_bodiless:
+        framing = self.response_framing
+        if framing & BODILESS:
             return
         self.moved += len(data)
         if self.to_client is None:
             self.to_client = []
-        if forward.response_chunked:
+        if framing & IN_CHUNKS:
             self.to_client += (b"%x\r\n" % len(data), data, b"\r\n")
         else:
             self.to_client.append(data)
@@ -352,9 +349,9 @@ class Exchange:
 
     def response_end(self, *, reusable: bool) -> None:
         """The response is complete; the upstream's connection may serve again if `reusable`."""
-        forward = self.forward
+        framing = self.response_framing
         parts = self.to_client
-        if forward.response_chunked and not forward.response_bodiless:
+        if framing & IN_CHUNKS:
             if parts is None:
                 parts = []
             parts.append(b"0\r\n\r\n")
@@ -367,10 +364,10 @@ class Exchange:
             # One that has answered before the request was complete may be reading it still, and
             # one that does not expect a body with this method may take it for the next request.
             doubtful = not self.request_done or (
-                forward.body_length != 0 and self.method in BODY_UNEXPECTED
+                self.request_bytes and self.method in BODY_UNEXPECTED
             )
             upstream.release(reusable=reusable and not doubtful)
-        self.finish(close=forward.response_closes)
+        self.finish(close=bool(framing & CLOSES))
 
     def begin_tunnel(self, early: bytes) -> None:
         """Both sides have agreed on another protocol (RFC 9110 section 7.8): pass bytes on.

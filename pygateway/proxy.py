@@ -88,15 +88,10 @@ class Proxy:
 
     # --- from the head to the upstream --------------------------------------------------------
 
-    def start(self, exchange: Exchange) -> None:
+    def start(self, exchange: Exchange, target: bytes, headers: Headers, version: int) -> None:
         """Take a request whose head is complete."""
         decision = exchange.decision = self.gate.decide(
-            exchange.method,
-            exchange.target,
-            exchange.headers,
-            exchange.client.peer,
-            time(),
-            exchange.version,
+            exchange.method, target, headers, exchange.client.peer, time(), version
         )
         if type(decision) is Forward:
             exchange.forward = decision

@@ -109,9 +109,11 @@ def read_text(text: str, source: Source, findings: Findings) -> Node | None:
         findings.add(error.code, error.message, builder.position(error.mark))
         return None
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        position = _last_within(builder.position(error.problem_mark or error.context_mark))
         what = ", ".join(part for part in (error.context, error.problem) if part)
-        findings.add("bad-yaml", f"not YAML: {what}", builder.position(mark))
+        if any("${" in line for line in source.lines[(position.line or 1) - 1 : position.line]):
+            what += "; inside { } and [ ], ${...} needs quotes"
+        findings.add("bad-yaml", f"not YAML: {what}", position)
         return None
     except yaml.YAMLError as error:
         # Unprintable characters; the exception has an offset at most.
@@ -124,6 +126,14 @@ def read_text(text: str, source: Source, findings: Findings) -> Node | None:
     if builder.root is None or (isinstance(builder.root, ScalarNode) and builder.root.text is None):
         return MappingNode(Position(source, 1, 1))
     return builder.root
+
+
+def _last_within(position: Position) -> Position:
+    """Move a position that is after the end of the text to the end of its last line."""
+    lines = position.source.lines
+    if position.line is None or position.line <= len(lines):
+        return position
+    return Position(position.source, len(lines), len(lines[-1]) + 1 if lines else 1)
 
 
 @dataclass(slots=True)

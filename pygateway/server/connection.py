@@ -175,6 +175,12 @@ class ClientConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Take bytes in whatever pieces they come."""
         state = self._state
+        if state == HEAD and not self._buffer and not self._write_paused:
+            # Nearly always this is one whole request without a body, and all there is to do.
+            data = self._take_head(data)
+            if not data:
+                return
+            state = self._state
         if state == TUNNEL:
             exchange = self._exchange
             if exchange is not None and exchange.upstream is not None:
@@ -207,9 +213,14 @@ class ClientConnection(asyncio.Protocol):
                 self._hold(data)
                 break
         self._advancing = False
-        if self._half_closed and self._state == HEAD and not self._exchange:
-            self._close()
         exchange = self._exchange
+        if self._half_closed and self._state == HEAD:
+            self._close()
+        elif self._half_closed and self._state == BODY and exchange is not None:
+            # The rest of this request can never come.
+            exchange.client_gone()
+        elif self._half_closed and self._state == BODY:
+            self._close()
         if exchange is not None and exchange.outbox:
             exchange.flush_request()
 
@@ -250,12 +261,12 @@ class ClientConnection(asyncio.Protocol):
         if not version:
             return b""
         done = self._complete if not upgrade else not _announces_body(headers)
-        exchange = Exchange(self, self._proxy, method, target, headers, version, done)
+        exchange = Exchange(self, self._proxy, method, done)
         # Body bytes that came with the head are sent with the head.
         exchange.corked = not done and bool(rest)
         self._exchange = exchange
         self._state = HOLDING if done else BODY
-        self._proxy.start(exchange)
+        self._proxy.start(exchange, target, headers, version)
         if upgrade:
             self._replace_parser(exchange)
         if self._state == BODY:
@@ -430,17 +441,18 @@ class ClientConnection(asyncio.Protocol):
         self._exchange = None
         if self._state >= LINGERING:
             return
+        if self._state == HOLDING and not (close or self._proxy.draining):
+            self._next_request()
+            return
         if self._state == TUNNEL:
             self._close()
         elif close or self._proxy.draining:
             self._leave()
-        elif self._state == BODY:
+        else:
             # Answered early: what is left of the body is read and thrown away, within bounds.
             self._discarded = 0
             self.final_deadline = self._server.sweep.now + self._server.timeouts.body_stall
             self.resume(self._pauses)
-        else:
-            self._next_request()
 
     def abort(self) -> None:
         """Break the connection, so that the client sees that something is missing."""

@@ -160,7 +160,9 @@ class UpstreamConnection(asyncio.Protocol):
             exchange.rest_tunnel()
             exchange.client.write([data])
             return
-        if not self._plausible(exchange, data):
+        if not self._raw_bytes and data.startswith(b"HTTP/1.1 "):
+            self._version = 11
+        elif not self._plausible(exchange, data):
             return
         self._raw_bytes += len(data)
         try:
@@ -265,9 +267,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Refuse what the parser would take: a bad beginning, and framing without end."""
         if self._raw_bytes == 0:
             # llhttp takes empty lines ahead of a response; here one begins with its version.
-            if data.startswith(b"HTTP/1.1 "):
-                self._version = 11
-            elif not data.startswith(b"H"):
+            if not data.startswith(b"H"):
                 self._fail(UpstreamProtocolViolation("The upstream does not speak HTTP/1.1."))
                 return False
         elif self._raw_bytes > self.pool.head_limit + MAX_FRAMING_RATIO * exchange.moved:

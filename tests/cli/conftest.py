@@ -88,8 +88,7 @@ def run(capsys: pytest.CaptureFixture[str]) -> Run:
         try:
             code = main(words)
         except SystemExit as exit_request:  # argparse ends the program by itself
-            assert isinstance(exit_request.code, int)
-            code = exit_request.code
+            code = int(exit_request.code or 0)
         captured = capsys.readouterr()
         return Outcome(code, captured.out, captured.err)
 

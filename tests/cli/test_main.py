@@ -47,7 +47,7 @@ def test_the_module_is_the_program() -> None:
 def test_a_reader_that_has_had_enough_is_no_traceback() -> None:
     command = f"{sys.executable} -P -m pygateway schema | head -c 10"
     done = subprocess.run(
-        ["bash", "-c", f"{command}; echo ${{PIPESTATUS[0]}}"],
+        ["bash", "-c", f"{command}; echo; echo ${{PIPESTATUS[0]}}"],
         capture_output=True,
         timeout=PATIENCE,
         check=True,

@@ -113,6 +113,15 @@ def test_what_is_refused(text: str, message: str) -> None:
     assert problem.line is not None
 
 
+def test_what_is_not_closed_points_at_the_end() -> None:
+    problem = refused("a: 1\nb: [2,\n")
+    assert (problem.line, problem.column, problem.source_line) == (2, 7, "b: [2,")
+
+
+def test_references_without_quotes_in_flow_style_are_explained() -> None:
+    assert "needs quotes" in refused("a: {b: ${C}}").message
+
+
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     findings = Findings()
     assert read_file(tmp_path / "none.yaml", findings)[0] is None

@@ -166,8 +166,8 @@ def assert_refused(native: Decision, expected: Refusal, wants_to_persist: bool) 
     assert native.detail
     if native.reason in CONNECTION_ENDS:
         assert not native.keep_alive
-    elif native.reason in {"route-not-found", "method-not-allowed"}:
-        assert native.keep_alive == wants_to_persist
+    elif expected.keep_alive is not None:
+        assert native.keep_alive == expected.keep_alive
     else:
         assert not native.keep_alive or wants_to_persist
     allow = [value for name, value in native.headers if name.lower() == b"allow"]

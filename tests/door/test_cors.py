@@ -51,7 +51,7 @@ def assert_preflight(native: Respond, cors: Cors, asked: Asked) -> None:
     assert b"access-control-expose-headers" not in told
 
 
-@settings(max_examples=800)
+@settings(max_examples=600)
 @given(cors_policies(), preflights())
 def test_preflights_are_answered_as_the_model_says(cors: Cors, asked: Asked) -> None:
     routes = (

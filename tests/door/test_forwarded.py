@@ -26,7 +26,7 @@ def hop_lines() -> st.SearchStrategy[list[str]]:
     return st.lists(lines, max_size=3)
 
 
-@settings(max_examples=500)
+@settings(max_examples=400)
 @given(hop_lines(), st.sampled_from((*TRUSTED, *UNTRUSTED, "")), st.booleans())
 def test_walks_as_the_model_does(lines: list[str], address: str, secure: bool) -> None:
     fields = [HOST, *((b"X-Forwarded-For", line.encode()) for line in lines)]

@@ -17,7 +17,7 @@ HOST = (b"Host", b"a.example")
 UNLIMITED = Specification(limits=Limits(body_bytes=0))
 
 
-@settings(max_examples=1200)
+@settings(max_examples=1000)
 @given(framed_requests())
 def test_is_what_the_model_says(asked: Asked) -> None:
     Door(UNLIMITED).compare(asked.method, asked.target, asked.fields, version=asked.version)

@@ -25,7 +25,7 @@ from tests.door.strategies.responses import (
 HOST = (b"Host", b"a.example")
 
 
-@settings(max_examples=600)
+@settings(max_examples=500)
 @given(
     answering_specifications(),
     plain_requests(),
@@ -66,7 +66,7 @@ def test_is_what_the_model_writes(
     assert_head(native.reply_head(status, fields, 42, NOW, close), expected)
 
 
-@settings(max_examples=300)
+@settings(max_examples=250)
 @given(
     answering_routes(),
     st.sampled_from([b"GET", b"HEAD", b"POST"]),

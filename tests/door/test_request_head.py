@@ -23,7 +23,7 @@ from tests.door.strategies.requests import (
 HOST = (b"Host", b"a.example")
 
 
-@settings(max_examples=1200)
+@settings(max_examples=1000)
 @given(rewriting_routes(), busy_requests(), st.sampled_from((*TRUSTED, *UNTRUSTED)), st.booleans())
 def test_is_what_the_model_writes(route: Route, asked: Asked, address: str, secure: bool) -> None:
     specification = Specification(routes=(route,), trusted_proxies=TRUSTED_NETWORKS)

@@ -53,7 +53,7 @@ def compare(
     return expected
 
 
-@settings(max_examples=1200)
+@settings(max_examples=1000)
 @given(answering_specifications(), plain_requests(), upstream_responses(), st.booleans())
 def test_is_what_the_model_writes(
     specification: Specification, asked: Asked, answered: Answered, secure: bool
@@ -269,6 +269,19 @@ def test_one_decision_describes_its_latest_response() -> None:
     assert (native.response_chunked, native.response_length) == (True, -1)
     native.response_head(200, b"OK", [(b"Content-Length", b"4")], NOW)
     assert (native.response_chunked, native.response_length) == (False, 4)
+
+
+@pytest.mark.parametrize("version", [10, 11])
+def test_the_caller_may_end_the_connection(version: int) -> None:
+    fields = [HOST, (b"Connection", b"keep-alive")]
+    native = Door(OPEN).ask(b"GET", b"/", fields, version=version)
+    assert isinstance(native, Forward)
+    sent = [(b"Content-Length", b"3")]
+    got = combined(parse(native.response_head(200, b"OK", sent, NOW, close=True))[1])
+    assert got[b"connection"] == [b"close"]
+    assert native.response_closes
+    native.response_head(200, b"OK", sent, NOW)
+    assert not native.response_closes
 
 
 @pytest.mark.parametrize("secure", [False, True])

@@ -53,7 +53,7 @@ def assert_safe_to_send(head: bytes, body_length: int) -> None:
         assert lengths == (None if body_length == -1 else [str(body_length).encode()])
 
 
-@settings(max_examples=800)
+@settings(max_examples=600)
 @given(
     methods(),
     any_targets(),
@@ -76,7 +76,7 @@ def test_requests(
     assert DOOR.native.explain(method, target, asked, peer)
 
 
-@settings(max_examples=800)
+@settings(max_examples=600)
 @given(
     st.sampled_from([b"GET", b"HEAD", b"OPTIONS"]),
     st.integers(-1, 1200),

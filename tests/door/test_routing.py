@@ -14,7 +14,7 @@ from tests.door.strategies.common import Asked
 from tests.door.strategies.routing import route_tables, routed_requests
 
 
-@settings(max_examples=1500)
+@settings(max_examples=1200)
 @given(route_tables(), routed_requests())
 def test_routes_as_the_model_does(specification: Specification, asked: Asked) -> None:
     Door(specification).compare(asked.method, asked.target, asked.fields)

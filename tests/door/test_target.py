@@ -27,7 +27,7 @@ def test_host_syntax_is_the_model_s(fields: Fields, version: int) -> None:
     Door(OPEN).compare(b"GET", b"/", fields, version=version)
 
 
-@settings(max_examples=600)
+@settings(max_examples=500)
 @given(
     st.sampled_from([b"GET", b"OPTIONS", b"POST"]),
     targets(),

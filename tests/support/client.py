@@ -174,6 +174,13 @@ class Client:
         data, self._buffer = self._buffer[:count], self._buffer[count:]
         return data
 
+    def take_buffered(self, into: memoryview) -> int:
+        """Copy out what was read ahead, for those who then read from the socket itself."""
+        count = min(len(self._buffer), len(into))
+        into[:count] = self._buffer[:count]
+        self._buffer = self._buffer[count:]
+        return count
+
     def rest(self) -> bytes:
         """Read raw bytes until the gateway closes; a reset raises ConnectionResetError."""
         while self._receive():

@@ -158,7 +158,7 @@ def test_a_response_may_come_while_the_body_is_still_being_sent(proxied: Proxied
         response = client.response()
         assert (response.status, response.body) == (413, b"stop")
         upstream.ended()
-        body = request("GET", "/smuggled") * 20_000
+        body = request("GET", "/smuggled") * 25_000
         client.send_while_accepted(body[: 1_000_000 - 5])
         if not response.closes:
             client.send_while_accepted(request("GET", "/health"))

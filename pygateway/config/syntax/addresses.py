@@ -160,21 +160,22 @@ def _check_endpoint_url(url: str) -> str:
 
 def _check_network(text: str) -> str:
     try:
-        return str(ipaddress.ip_network(text))
+        network = ipaddress.ip_network(text, strict=False)
     except ValueError:
-        pass
-    suggestion = None
-    try:
-        suggestion = str(ipaddress.ip_network(text, strict=False))
-    except ValueError:
+        network = None
+    if network is None or "%" in text:  # a zone identifier has no meaning on another machine
         raise refusal(
             "bad-cidr",
             "must be an address or a network in CIDR notation (RFC 4632)",
             allowed=("10.0.0.0/8", "192.0.2.7", "2001:db8::/32"),
-        ) from None
-    raise refusal(
-        "bad-cidr", "the address has bits set outside of the network", suggestion=suggestion
-    )
+        )
+    if network.network_address != ipaddress.ip_address(text.partition("/")[0]):
+        raise refusal(
+            "bad-cidr",
+            "the address has bits set outside of the network",
+            suggestion=str(network),
+        )
+    return str(network)
 
 
 def _parse_address(value: object) -> Address:

@@ -39,11 +39,15 @@ impl TrustedProxies {
         let networks = networks.iter().map(|text| {
             Network::parse(text).ok_or_else(|| format!("trusted_proxies: {text:?} is no network"))
         });
-        Ok(Self { networks: networks.collect::<Result<_, _>>()? })
+        Ok(Self {
+            networks: networks.collect::<Result<_, _>>()?,
+        })
     }
 
     fn contains(&self, address: IpAddr) -> bool {
-        self.networks.iter().any(|network| network.contains(address))
+        self.networks
+            .iter()
+            .any(|network| network.contains(address))
     }
 
     /// The peer at an address; an empty one is that of a unix socket, which only this machine's
@@ -51,11 +55,19 @@ impl TrustedProxies {
     #[must_use]
     pub fn peer(&self, address: &str, secure: bool) -> Option<Peer> {
         if address.is_empty() {
-            return Some(Peer { address: "".into(), trusted: true, secure });
+            return Some(Peer {
+                address: "".into(),
+                trusted: true,
+                secure,
+            });
         }
         let address = parse_address(address)?;
         let trusted = self.contains(address);
-        Some(Peer { address: address.to_string().into(), trusted, secure })
+        Some(Peer {
+            address: address.to_string().into(),
+            trusted,
+            secure,
+        })
     }
 
     /// Walk X-Forwarded-For from the right, where the nearest proxy wrote, as long as what was
@@ -72,14 +84,19 @@ impl TrustedProxies {
         if peer.trusted {
             let elements = forwarded_for.rev().flat_map(|value| list(value).rev());
             for element in elements.filter(|element| !element.is_empty()) {
-                let Some(address) = parse_element(element) else { break };
+                let Some(address) = parse_element(element) else {
+                    break;
+                };
                 client = Some(address);
                 if !self.contains(address) {
                     break;
                 }
             }
         }
-        client.map_or_else(|| Arc::clone(&peer.address), |address| address.to_string().into())
+        client.map_or_else(
+            || Arc::clone(&peer.address),
+            |address| address.to_string().into(),
+        )
     }
 }
 
@@ -101,10 +118,16 @@ impl Network {
     fn contains(&self, address: IpAddr) -> bool {
         let differs = match (self.address, address) {
             (IpAddr::V4(own), IpAddr::V4(other)) => {
-                (own.to_bits() ^ other.to_bits()).checked_shr(32 - self.bits).unwrap_or(0) != 0
+                (own.to_bits() ^ other.to_bits())
+                    .checked_shr(32 - self.bits)
+                    .unwrap_or(0)
+                    != 0
             }
             (IpAddr::V6(own), IpAddr::V6(other)) => {
-                (own.to_bits() ^ other.to_bits()).checked_shr(128 - self.bits).unwrap_or(0) != 0
+                (own.to_bits() ^ other.to_bits())
+                    .checked_shr(128 - self.bits)
+                    .unwrap_or(0)
+                    != 0
             }
             _ => true,
         };
@@ -115,7 +138,10 @@ impl Network {
 /// An address without zone; an IPv4 address in IPv6 clothes is the IPv4 address.
 fn parse_address(text: &str) -> Option<IpAddr> {
     let (address, _zone) = text.split_once('%').unwrap_or((text, ""));
-    address.parse().ok().map(|address: IpAddr| address.to_canonical())
+    address
+        .parse()
+        .ok()
+        .map(|address: IpAddr| address.to_canonical())
 }
 
 /// An element of X-Forwarded-For: an address, which some proxies write with a port.
@@ -124,11 +150,19 @@ fn parse_element(element: &[u8]) -> Option<IpAddr> {
     if let Some(rest) = text.strip_prefix('[') {
         let (address, port) = rest.split_once(']')?;
         let is_port = port.is_empty() || port.strip_prefix(':').is_some_and(is_digits);
-        return if is_port { parse_address(address) } else { None };
+        return if is_port {
+            parse_address(address)
+        } else {
+            None
+        };
     }
     match text.split_once(':') {
         Some((address, port)) if !port.contains(':') => {
-            if is_digits(port) { parse_address(address) } else { None }
+            if is_digits(port) {
+                parse_address(address)
+            } else {
+                None
+            }
         }
         _ => parse_address(text),
     }
@@ -157,7 +191,10 @@ mod tests {
     #[test]
     fn networks_contain_addresses_of_their_family() {
         let trusts = |networks: &[&str], address: &str| {
-            proxies(networks).peer(address, false).expect("an address").trusted
+            proxies(networks)
+                .peer(address, false)
+                .expect("an address")
+                .trusted
         };
         assert!(trusts(&["10.1.0.0/16"], "10.1.255.255") && !trusts(&["10.1.0.0/16"], "10.2.0.0"));
         assert!(trusts(&["10.0.0.1"], "::ffff:10.0.0.1"));
@@ -169,7 +206,16 @@ mod tests {
 
     #[test]
     fn what_is_no_network_is_refused() {
-        for text in ["", "a", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/-1", "10/8", "1.2.3.4/8/8"] {
+        for text in [
+            "",
+            "a",
+            "10.0.0.0/33",
+            "::/129",
+            "10.0.0.0/",
+            "10.0.0.0/-1",
+            "10/8",
+            "1.2.3.4/8/8",
+        ] {
             assert!(TrustedProxies::parse(&[text.to_owned()]).is_err(), "{text}");
         }
         assert!(proxies(&[]).peer("localhost", false).is_none());

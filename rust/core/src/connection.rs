@@ -58,7 +58,9 @@ impl<'a> Options<'a> {
     #[must_use]
     #[inline]
     pub fn nominates(&self, name: &[u8]) -> bool {
-        self.nominated.iter().any(|option| option.eq_ignore_ascii_case(name))
+        self.nominated
+            .iter()
+            .any(|option| option.eq_ignore_ascii_case(name))
     }
 
     /// Whether the connection may persist after the exchange (RFC 9112 section 9.3).
@@ -126,8 +128,19 @@ mod tests {
     #[test]
     fn fields_that_messages_depend_on_cannot_be_nominated() {
         for name in [
-            "Host", "Content-Length", "Transfer-Encoding", "Authorization", "Cookie", "X-Forwarded-For", "X-Real-IP",
-            "X-Request-ID", "traceparent", "Content-Type", "X_Forwarded_Host", "Origin", "Via",
+            "Host",
+            "Content-Length",
+            "Transfer-Encoding",
+            "Authorization",
+            "Cookie",
+            "X-Forwarded-For",
+            "X-Real-IP",
+            "X-Request-ID",
+            "traceparent",
+            "Content-Type",
+            "X_Forwarded_Host",
+            "Origin",
+            "Via",
         ] {
             assert!(!options(&[name]).nominates(name.as_bytes()), "{name}");
         }
@@ -136,7 +149,10 @@ mod tests {
     #[test]
     fn nominations_are_bounded() {
         let many = "x,".repeat(MOST_NOMINATIONS + 1);
-        assert_eq!(Options::default().read(many.as_bytes()), Err(TooManyNominations));
+        assert_eq!(
+            Options::default().read(many.as_bytes()),
+            Err(TooManyNominations)
+        );
     }
 
     #[test]
@@ -144,7 +160,16 @@ mod tests {
         for value in ["websocket", "WebSocket", "a/1.0, b"] {
             assert!(may_be_tunnelled(value.as_bytes()), "{value}");
         }
-        for value in ["h2c", "websocket, H2C", "HTTP/2.0", "TLS/1.2", "", "a,,b", "a b", "a/"] {
+        for value in [
+            "h2c",
+            "websocket, H2C",
+            "HTTP/2.0",
+            "TLS/1.2",
+            "",
+            "a,,b",
+            "a b",
+            "a/",
+        ] {
             assert!(!may_be_tunnelled(value.as_bytes()), "{value}");
         }
     }

@@ -20,7 +20,10 @@ pub struct Cors {
 #[derive(Debug)]
 enum Origins {
     Any,
-    These { exact: Vec<Box<[u8]>>, below: Vec<Below> },
+    These {
+        exact: Vec<Box<[u8]>>,
+        below: Vec<Below>,
+    },
 }
 
 /// Origins whose host ends in a certain way after one or more labels.
@@ -35,7 +38,10 @@ struct Below {
 #[derive(Debug)]
 enum Names {
     Any,
-    These { names: Vec<Box<[u8]>>, joined: Box<[u8]> },
+    These {
+        names: Vec<Box<[u8]>>,
+        joined: Box<[u8]>,
+    },
 }
 
 impl Cors {
@@ -47,7 +53,9 @@ impl Cors {
     pub fn compile(cors: &specification::Cors) -> Result<Self, SpecError> {
         let origins = Origins::compile(&cors.origins)?;
         if matches!(origins, Origins::Any) && cors.credentials {
-            return Err(SpecError("cors: credentials need named origins, not *".to_owned()));
+            return Err(SpecError(
+                "cors: credentials need named origins, not *".to_owned(),
+            ));
         }
         if let Some(bad) = cors.expose.iter().find(|name| !is_token(name.as_bytes())) {
             return Err(SpecError(format!("cors: {bad:?} is no field name")));
@@ -109,9 +117,15 @@ impl Cors {
             && is_allowed
         {
             put(b"Access-Control-Allow-Origin", origin);
-            put(b"Access-Control-Allow-Methods", self.methods.permitted(method));
+            put(
+                b"Access-Control-Allow-Methods",
+                self.methods.permitted(method),
+            );
             if !headers.is_empty() {
-                put(b"Access-Control-Allow-Headers", self.headers.permitted(headers));
+                put(
+                    b"Access-Control-Allow-Headers",
+                    self.headers.permitted(headers),
+                );
             }
             if self.credentials {
                 put(b"Access-Control-Allow-Credentials", b"true");
@@ -122,7 +136,10 @@ impl Cors {
                 put(b"Access-Control-Max-Age", &text);
             }
         }
-        put(b"Vary", b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers");
+        put(
+            b"Vary",
+            b"Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
+        );
         fields
     }
 
@@ -195,9 +212,9 @@ impl Names {
     fn contains(&self, name: &[u8], ignore_case: bool) -> bool {
         match self {
             Self::Any => is_token(name),
-            Self::These { names, .. } => names.iter().any(|known| {
-                **known == *name || (ignore_case && known.eq_ignore_ascii_case(name))
-            }),
+            Self::These { names, .. } => names
+                .iter()
+                .any(|known| **known == *name || (ignore_case && known.eq_ignore_ascii_case(name))),
         }
     }
 
@@ -239,7 +256,13 @@ mod tests {
     fn origins_are_compared_as_a_whole() {
         assert!(is_allowed(&["https://a.example"], "https://a.example"));
         for origin in [
-            "https://a.example.evil", "https://evil-a.example", "http://a.example", "https://a.example:444", "https://A.example", "null", "",
+            "https://a.example.evil",
+            "https://evil-a.example",
+            "http://a.example",
+            "https://a.example:444",
+            "https://A.example",
+            "null",
+            "",
         ] {
             assert!(!is_allowed(&["https://a.example"], origin), "{origin}");
         }
@@ -248,10 +271,18 @@ mod tests {
     #[test]
     fn origins_below_a_domain() {
         let below = &["https://*.example.com"][..];
-        assert!(is_allowed(below, "https://a.example.com") && is_allowed(below, "https://a.b.example.com"));
+        assert!(
+            is_allowed(below, "https://a.example.com")
+                && is_allowed(below, "https://a.b.example.com")
+        );
         for origin in [
-            "https://example.com", "https://.example.com", "https://evil.org/.example.com", "https://aexample.com",
-            "https://a.example.com:8443", "https://u@a.example.com", "http://a.example.com",
+            "https://example.com",
+            "https://.example.com",
+            "https://evil.org/.example.com",
+            "https://aexample.com",
+            "https://a.example.com:8443",
+            "https://u@a.example.com",
+            "http://a.example.com",
         ] {
             assert!(!is_allowed(below, origin), "{origin}");
         }
@@ -265,10 +296,16 @@ mod tests {
             "Access-Control-Allow-Origin: https://a.example\r\nAccess-Control-Allow-Credentials: true\r\n\
              Access-Control-Expose-Headers: X-Total\r\nVary: Origin\r\n"
         );
-        assert_eq!(answer(&named, Some("https://b.example")), "Vary: Origin\r\n");
+        assert_eq!(
+            answer(&named, Some("https://b.example")),
+            "Vary: Origin\r\n"
+        );
         assert_eq!(answer(&named, None), "Vary: Origin\r\n");
         let any = cors(&["*"], &[], false);
-        assert!(answer(&any, Some("https://b.example")).starts_with("Access-Control-Allow-Origin: *\r\n"));
+        assert!(
+            answer(&any, Some("https://b.example"))
+                .starts_with("Access-Control-Allow-Origin: *\r\n")
+        );
         assert_eq!(answer(&any, None), "");
     }
 
@@ -276,24 +313,38 @@ mod tests {
     fn preflights_need_origin_method_and_headers() {
         let named = cors(&["https://a.example"], &["X-Token", "Content-Type"], false);
         let allowed = |origin: &str, method: &str, headers: Option<&str>| {
-            let fields =
-                named.preflight(origin.as_bytes(), method.as_bytes(), headers.map(str::as_bytes));
+            let fields = named.preflight(
+                origin.as_bytes(),
+                method.as_bytes(),
+                headers.map(str::as_bytes),
+            );
             assert_eq!(fields.last().expect("Vary").0, b"Vary");
             fields.len() > 1
         };
-        assert!(allowed("https://a.example", "PUT", Some("x-token,content-type")));
+        assert!(allowed(
+            "https://a.example",
+            "PUT",
+            Some("x-token,content-type")
+        ));
         assert!(allowed("https://a.example", "GET", None));
         assert!(!allowed("https://b.example", "GET", None));
         assert!(!allowed("https://a.example", "put", None));
         assert!(!allowed("https://a.example", "DELETE", None));
-        assert!(!allowed("https://a.example", "GET", Some("x-token, x-other")));
+        assert!(!allowed(
+            "https://a.example",
+            "GET",
+            Some("x-token, x-other")
+        ));
     }
 
     #[test]
     fn any_header_reflects_what_was_asked() {
         let any = cors(&["*"], &["*"], false);
         let fields = any.preflight(b"https://a", b"GET", Some(b"x-a, x-b"));
-        assert!(fields.contains(&(b"Access-Control-Allow-Headers".to_vec(), b"x-a, x-b".to_vec())));
+        assert!(fields.contains(&(
+            b"Access-Control-Allow-Headers".to_vec(),
+            b"x-a, x-b".to_vec()
+        )));
         assert_eq!(any.preflight(b"https://a", b"GET", Some(b"x a")).len(), 1);
     }
 

@@ -16,18 +16,26 @@ pub struct DateCache {
 
 impl Default for DateCache {
     fn default() -> Self {
-        Self { last: Mutex::new((0, imf_fixdate(0))) }
+        Self {
+            last: Mutex::new((0, imf_fixdate(0))),
+        }
     }
 }
 
 impl DateCache {
     /// The date at `now` Unix seconds.
     #[must_use]
-    #[expect(clippy::cast_possible_truncation, reason = "fractions of a second are dropped")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "fractions of a second are dropped"
+    )]
     pub fn at(&self, now: f64) -> DateText {
         let second = now.floor() as i64;
         // A poisoned cache would still hold a date: writing it cannot panic half-way.
-        let mut last = self.last.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut last = self
+            .last
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         if last.0 != second {
             *last = (second, imf_fixdate(second));
         }
@@ -76,7 +84,11 @@ fn civil(days: i64) -> (i64, i64, i64) {
     let of_year = of_cycle - (365 * year + year / 4 - year / 100);
     let from_march = (5 * of_year + 2) / 153;
     let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    let month = if from_march < 10 {
+        from_march + 3
+    } else {
+        from_march - 9
+    };
     (year + 400 * cycle + i64::from(month <= 2), month, day)
 }
 

@@ -165,7 +165,11 @@ impl Refusal {
     /// A refusal without fields.
     #[must_use]
     pub fn new(reason: Reason, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { reason, detail: detail.into(), headers: Vec::new() }
+        Self {
+            reason,
+            detail: detail.into(),
+            headers: Vec::new(),
+        }
     }
 
     /// The commonest of all.

@@ -44,15 +44,20 @@ impl Gate {
     pub fn explain(&self, raw: &RawRequest<'_>, peer: &Peer) -> String {
         let tables = self.tables();
         let (reply, reason) = match self.decide(raw, peer, 0.0) {
-            Decision::Forward(forward) => {
-                (forward.reply, "forward: to the upstream of the route".to_owned())
-            }
-            Decision::Respond(respond) => {
-                (respond.reply, format!("{}: {}", respond.kind.name(), sentence(respond.kind)))
-            }
+            Decision::Forward(forward) => (
+                forward.reply,
+                "forward: to the upstream of the route".to_owned(),
+            ),
+            Decision::Respond(respond) => (
+                respond.reply,
+                format!("{}: {}", respond.kind.name(), sentence(respond.kind)),
+            ),
             Decision::Reject(reject) => {
                 let refusal = reject.refusal;
-                (reject.reply, format!("{}: {}", refusal.reason.name(), refusal.detail))
+                (
+                    reject.reply,
+                    format!("{}: {}", refusal.reason.name(), refusal.detail),
+                )
             }
         };
         let candidates = RequestHead::read(raw, &tables.limits)
@@ -110,10 +115,17 @@ fn outcome(route: &Matcher, question: &Question<'_>) -> Outcome {
     if !route.hosts.iter().any(|host| host.matches(question.host)) {
         return Outcome::Host;
     }
-    if !route.paths.iter().any(|path| path.captures(question.path).is_some()) {
+    if !route
+        .paths
+        .iter()
+        .any(|path| path.captures(question.path).is_some())
+    {
         return Outcome::Path;
     }
-    match route.criteria.check(question.method, question.lines, question.query) {
+    match route
+        .criteria
+        .check(question.method, question.lines, question.query)
+    {
         Ok(()) => Outcome::Outranked,
         Err(Mismatch::Method) => Outcome::Method,
         Err(Mismatch::Query) => Outcome::Query,

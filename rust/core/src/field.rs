@@ -77,9 +77,14 @@ impl Field {
             *byte = alias(*byte);
         }
         // A name that is known as a whole consists of tchar; others have to be looked at.
-        let known = if name.len() == length { Self::whole(&buffer[..length]) } else { None };
+        let known = if name.len() == length {
+            Self::whole(&buffer[..length])
+        } else {
+            None
+        };
         let field = match known {
             Some(field) => field,
+            None if is_token(name) && resembles_framing(name) => Self::Reserved,
             None if is_token(name) => Self::by_prefix(&buffer[..length]),
             None => return Err(NotAToken),
         };
@@ -97,8 +102,13 @@ impl Field {
     fn whole(name: &[u8]) -> Option<Self> {
         // The compiler turns this into a choice by length, then bytes.
         Some(match name {
-            b"te" | b"keep-alive" | b"proxy-connection" | b"proxy-authenticate"
-            | b"proxy-authorization" | b"trailer" | b"http2-settings" => Self::HopByHop,
+            b"te"
+            | b"keep-alive"
+            | b"proxy-connection"
+            | b"proxy-authenticate"
+            | b"proxy-authorization"
+            | b"trailer"
+            | b"http2-settings" => Self::HopByHop,
             b"via" => Self::Via,
             b"host" => Self::Host,
             b"date" => Self::Date,
@@ -119,11 +129,27 @@ impl Field {
             b"forwarded" | b"x-forwarded" | b"x-real-ip" | b"x-original-url" | b"x-rewrite-url" => {
                 Self::Reserved
             }
-            b"age" | b"vary" | b"etag" | b"allow" | b"range" | b"cookie" | b"expires"
-            | b"location" | b"set-cookie" | b"retry-after" | b"content-type" | b"authorization"
-            | b"cache-control" | b"content-range" | b"last-modified" | b"content-encoding"
-            | b"www-authenticate" | b"x-frame-options" | b"x-content-type-options"
-            | b"content-security-policy" | b"strict-transport-security" => Self::Essential,
+            b"age"
+            | b"vary"
+            | b"etag"
+            | b"allow"
+            | b"range"
+            | b"cookie"
+            | b"expires"
+            | b"location"
+            | b"set-cookie"
+            | b"retry-after"
+            | b"content-type"
+            | b"authorization"
+            | b"cache-control"
+            | b"content-range"
+            | b"last-modified"
+            | b"content-encoding"
+            | b"www-authenticate"
+            | b"x-frame-options"
+            | b"x-content-type-options"
+            | b"content-security-policy"
+            | b"strict-transport-security" => Self::Essential,
             // So common that it pays to know them.
             b"accept" | b"accept-encoding" | b"accept-language" | b"user-agent" | b"server" => {
                 Self::Other
@@ -151,6 +177,19 @@ impl Field {
     pub const fn can_be_nominated(self) -> bool {
         matches!(self, Self::Other)
     }
+}
+
+/// Whether a name that does not frame a message would, were its separators dropped or repeated.
+///
+/// Some servers fold `Transfer---Encoding` or `transfer.encoding` into the real name.
+fn resembles_framing(name: &[u8]) -> bool {
+    let letters = || name.iter().filter(|byte| byte.is_ascii_alphanumeric());
+    let is = |real: &[u8]| {
+        letters()
+            .map(u8::to_ascii_lowercase)
+            .eq(real.iter().copied())
+    };
+    is(b"transferencoding") || is(b"contentlength")
 }
 
 /// `byte` in lower case, and `-` for `_`, whatever it may be otherwise.
@@ -199,9 +238,15 @@ impl FieldNames {
     fn search(&self, name: &[u8]) -> Option<usize> {
         let same = |member: &[u8]| {
             member.len() == name.len()
-                && member.iter().zip(name).all(|(&form, &byte)| form == folded(byte))
+                && member
+                    .iter()
+                    .zip(name)
+                    .all(|(&form, &byte)| form == folded(byte))
         };
-        self.members.iter().find(|(member, _)| same(member)).map(|&(_, number)| number)
+        self.members
+            .iter()
+            .find(|(member, _)| same(member))
+            .map(|&(_, number)| number)
     }
 
     const fn length_bit(name: &[u8]) -> u64 {
@@ -221,9 +266,15 @@ mod tests {
     fn names_are_recognised_in_any_case() {
         assert_eq!(field("hOsT"), Field::Host);
         assert_eq!(field("CONTENT-LENGTH"), Field::ContentLength);
-        assert_eq!(field("Access-Control-Request-Headers"), Field::RequestHeaders);
+        assert_eq!(
+            field("Access-Control-Request-Headers"),
+            Field::RequestHeaders
+        );
         assert_eq!(field("access-control-allow-origin"), Field::AccessControl);
-        assert_eq!(field("X-Forwarded-Anything-At-All-However-Long-It-May-Be"), Field::Reserved);
+        assert_eq!(
+            field("X-Forwarded-Anything-At-All-However-Long-It-May-Be"),
+            Field::Reserved
+        );
         assert_eq!(field("X-Custom"), Field::Other);
         assert_eq!(field("A-Name-Of-More-Than-Thirty-Two-Bytes"), Field::Other);
     }
@@ -231,21 +282,55 @@ mod tests {
     #[test]
     fn forged_spellings_are_reserved() {
         for name in [
-            "Content_Length", "transfer_encoding", "X_Forwarded_For", "x-forwarded_for", "X_Real_IP",
-            "x_request_id", "keep_alive", "proxy_connection", "x_original-url",
+            "Content_Length",
+            "transfer_encoding",
+            "X_Forwarded_For",
+            "x-forwarded_for",
+            "X_Real_IP",
+            "x_request_id",
+            "keep_alive",
+            "proxy_connection",
+            "x_original-url",
+            "Transfer---Encoding",
+            "Transfer___Encoding",
+            "transfer.encoding",
+            "-content-length",
+            "CONTENTLENGTH",
+            "Transfer-------------------------------Encoding",
         ] {
             assert_eq!(field(name), Field::Reserved, "{name}");
         }
         assert_eq!(field("content_type"), Field::Essential);
-        for name in ["accept_charset", "access_control_request_method", "my_field", "trace_parent"] {
+        for name in [
+            "content-lengths",
+            "accept_charset",
+            "access_control_request_method",
+            "my_field",
+            "trace_parent",
+        ] {
             assert_eq!(field(name), Field::Other, "{name}");
         }
     }
 
     #[test]
     fn names_are_tokens() {
-        for name in ["", "host ", "host\0", "\x0fost", "a b", "a:", "\u{e9}", "a\0", "a-very-long-name-of-more-than-32-bytes(", " a"] {
-            assert_eq!(Field::recognise(name.as_bytes()), Err(NotAToken), "{name:?}");
+        for name in [
+            "",
+            "host ",
+            "host\0",
+            "\x0fost",
+            "a b",
+            "a:",
+            "\u{e9}",
+            "a\0",
+            "a-very-long-name-of-more-than-32-bytes(",
+            " a",
+        ] {
+            assert_eq!(
+                Field::recognise(name.as_bytes()),
+                Err(NotAToken),
+                "{name:?}"
+            );
         }
     }
 

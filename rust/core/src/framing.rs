@@ -21,7 +21,11 @@ pub enum Seen<'a> {
 impl<'a> Seen<'a> {
     /// Note one more occurrence.
     pub fn add(&mut self, value: &'a [u8]) {
-        *self = if *self == Self::Absent { Self::Once(value) } else { Self::Repeated };
+        *self = if *self == Self::Absent {
+            Self::Once(value)
+        } else {
+            Self::Repeated
+        };
     }
 
     /// The value, if there is exactly one.
@@ -164,11 +168,7 @@ impl Framing<'_> {
     /// # Errors
     ///
     /// [`FramingError`] when two recipients could disagree.
-    pub fn response_body(
-        &self,
-        status: u16,
-        to_head: bool,
-    ) -> Result<ResponseBody, FramingError> {
+    pub fn response_body(&self, status: u16, to_head: bool) -> Result<ResponseBody, FramingError> {
         let chunked = self.is_chunked()?;
         let length = self.length()?;
         // Step 1: HEAD, 1xx, 204 and 304 end with the head, whatever their fields say.
@@ -253,13 +253,21 @@ mod tests {
         ask: impl FnOnce(&Framing<'_>) -> T,
     ) -> T {
         let mut content_length = Seen::Absent;
-        lengths.iter().for_each(|value| content_length.add(value.as_bytes()));
+        lengths
+            .iter()
+            .for_each(|value| content_length.add(value.as_bytes()));
         let codings: Vec<_> = codings.iter().map(|value| value.as_bytes()).collect();
-        ask(&Framing { version, content_length, transfer_encoding: &codings })
+        ask(&Framing {
+            version,
+            content_length,
+            transfer_encoding: &codings,
+        })
     }
 
     fn request(lengths: &[&str], codings: &[&str]) -> Result<RequestBody, FramingError> {
-        framed(Version::Http11, lengths, codings, |framing| framing.request_body())
+        framed(Version::Http11, lengths, codings, |framing| {
+            framing.request_body()
+        })
     }
 
     #[test]
@@ -273,25 +281,62 @@ mod tests {
     #[test]
     fn lengths_that_two_recipients_could_read_differently() {
         for lengths in [
-            &[""][..], &["+1"], &["-1"], &["1 1"], &["1,1"], &["0x1"], &["1_0"], &["1", "1"], &["1", "2"], &["\u{661}"],
+            &[""][..],
+            &["+1"],
+            &["-1"],
+            &["1 1"],
+            &["1,1"],
+            &["0x1"],
+            &["1_0"],
+            &["1", "1"],
+            &["1", "2"],
+            &["\u{661}"],
         ] {
-            assert_eq!(request(lengths, &[]), Err(FramingError::BadLength), "{lengths:?}");
+            assert_eq!(
+                request(lengths, &[]),
+                Err(FramingError::BadLength),
+                "{lengths:?}"
+            );
         }
     }
 
     #[test]
     fn codings_that_two_recipients_could_read_differently() {
         for codings in [
-            &[""][..], &[","], &["chunked, gzip"], &["chunked", "gzip"], &["identity"], &["xchunked"], &["chunked;q=1"],
-            &["\"chunked\""], &["\x0bchunked"], &["chunked\0"], &["a b, chunked"], &["gzip;a, chunked"],
+            &[""][..],
+            &[","],
+            &["chunked, gzip"],
+            &["chunked", "gzip"],
+            &["identity"],
+            &["xchunked"],
+            &["chunked;q=1"],
+            &["\"chunked\""],
+            &["\x0bchunked"],
+            &["chunked\0"],
+            &["a b, chunked"],
+            &["gzip;a, chunked"],
         ] {
-            assert_eq!(request(&[], codings), Err(FramingError::BadCoding), "{codings:?}");
+            assert_eq!(
+                request(&[], codings),
+                Err(FramingError::BadCoding),
+                "{codings:?}"
+            );
         }
         for codings in [
-            &["gzip, chunked"][..], &["identity,CHUNKED"], &["a;b=c , chunked"], &["gzip", "chunked"], &[",chunked"],
-            &["chunked,"], &["chunked, chunked"], &["chunked", "chunked"],
+            &["gzip, chunked"][..],
+            &["identity,CHUNKED"],
+            &["a;b=c , chunked"],
+            &["gzip", "chunked"],
+            &[",chunked"],
+            &["chunked,"],
+            &["chunked, chunked"],
+            &["chunked", "chunked"],
         ] {
-            assert_eq!(request(&[], codings), Err(FramingError::UnknownCoding), "{codings:?}");
+            assert_eq!(
+                request(&[], codings),
+                Err(FramingError::UnknownCoding),
+                "{codings:?}"
+            );
         }
     }
 
@@ -307,7 +352,10 @@ mod tests {
     fn old_messages_have_no_codings() {
         framed(Version::Http10, &[], &["chunked"], |old| {
             assert_eq!(old.request_body(), Err(FramingError::CodingInOldVersion));
-            assert_eq!(old.response_body(200, false), Err(FramingError::CodingInOldVersion));
+            assert_eq!(
+                old.response_body(200, false),
+                Err(FramingError::CodingInOldVersion)
+            );
         });
     }
 
@@ -320,13 +368,34 @@ mod tests {
         assert_eq!(of(&["5"], &[], 200, false), Ok(ResponseBody::Length(5)));
         assert_eq!(of(&[], &["chunked"], 200, false), Ok(ResponseBody::Chunked));
         assert_eq!(of(&[], &[], 200, false), Ok(ResponseBody::UntilClose));
-        assert_eq!(of(&["5"], &[], 200, true), Ok(ResponseBody::Bodiless(Some(5))));
-        assert_eq!(of(&["5"], &[], 304, false), Ok(ResponseBody::Bodiless(Some(5))));
-        assert_eq!(of(&[], &["chunked"], 304, false), Ok(ResponseBody::Bodiless(None)));
-        assert_eq!(of(&[], &["chunked"], 200, true), Ok(ResponseBody::Bodiless(None)));
-        assert_eq!(of(&["5"], &[], 204, false), Ok(ResponseBody::Bodiless(None)));
-        assert_eq!(of(&[], &["chunked"], 204, false), Err(FramingError::CodingWithoutBody));
-        assert_eq!(of(&[], &["chunked"], 101, false), Err(FramingError::CodingWithoutBody));
+        assert_eq!(
+            of(&["5"], &[], 200, true),
+            Ok(ResponseBody::Bodiless(Some(5)))
+        );
+        assert_eq!(
+            of(&["5"], &[], 304, false),
+            Ok(ResponseBody::Bodiless(Some(5)))
+        );
+        assert_eq!(
+            of(&[], &["chunked"], 304, false),
+            Ok(ResponseBody::Bodiless(None))
+        );
+        assert_eq!(
+            of(&[], &["chunked"], 200, true),
+            Ok(ResponseBody::Bodiless(None))
+        );
+        assert_eq!(
+            of(&["5"], &[], 204, false),
+            Ok(ResponseBody::Bodiless(None))
+        );
+        assert_eq!(
+            of(&[], &["chunked"], 204, false),
+            Err(FramingError::CodingWithoutBody)
+        );
+        assert_eq!(
+            of(&[], &["chunked"], 101, false),
+            Err(FramingError::CodingWithoutBody)
+        );
         assert_eq!(of(&["5"], &["chunked"], 200, true), Err(FramingError::Both));
         assert_eq!(of(&["x"], &[], 304, false), Err(FramingError::BadLength));
     }

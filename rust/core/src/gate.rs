@@ -69,7 +69,10 @@ impl Gate {
     /// [`SpecError`] says where the specification is unusable, and why.
     pub fn new(specification: &Specification, seed: &[u8; 32]) -> Result<Self, SpecError> {
         if !is_token(specification.via.as_bytes()) {
-            return Err(SpecError(format!("via: {:?} is no token", specification.via)));
+            return Err(SpecError(format!(
+                "via: {:?} is no token",
+                specification.via
+            )));
         }
         let mut matchers = Vec::with_capacity(specification.routes.len());
         let mut policies = Vec::with_capacity(specification.routes.len());
@@ -206,7 +209,13 @@ impl Gate {
         };
         match &policy.action {
             Action::Forward(rewrite) => {
-                let asking = Asking { tables, request, peer, policy, rewrite };
+                let asking = Asking {
+                    tables,
+                    request,
+                    peer,
+                    policy,
+                    rewrite,
+                };
                 asking.forward(reply, values)
             }
             Action::Redirect { status, location } => {
@@ -214,9 +223,11 @@ impl Gate {
                 let headers = vec![(b"Location".to_vec(), location.into_bytes())];
                 respond(reply, Kind::Redirect, *status, headers, Vec::new())
             }
-            Action::Respond { status, headers, body } => {
-                respond(reply, Kind::Fixed, *status, headers.clone(), body.clone())
-            }
+            Action::Respond {
+                status,
+                headers,
+                body,
+            } => respond(reply, Kind::Fixed, *status, headers.clone(), body.clone()),
         }
     }
 
@@ -229,9 +240,10 @@ impl Gate {
         Reply {
             tables: Arc::clone(&self.tables),
             route: None,
-            request_id: given_id
-                .map_or_else(|| tables.generator.uuid7(now), str::to_owned),
-            client: tables.proxies.client(peer, request.lines.values(Field::ForwardedFor)),
+            request_id: given_id.map_or_else(|| tables.generator.uuid7(now), str::to_owned),
+            client: tables
+                .proxies
+                .client(peer, request.lines.values(Field::ForwardedFor)),
             path: request.path.to_string(),
             version: request.version,
             keep_alive: request.persists() && !request.has_undefined_body(),
@@ -247,18 +259,17 @@ impl Gate {
 
 impl Tables {
     /// Refuse a path that an upstream could read so that another route would take it.
-    fn check_readings(
-        &self,
-        question: &Question<'_>,
-        found: Option<Match>,
-    ) -> Result<(), Refusal> {
+    fn check_readings(&self, question: &Question<'_>, found: Option<Match>) -> Result<(), Refusal> {
         if !path::is_ambiguous(question.path) {
             return Ok(());
         }
         let route = found.map(|found| found.route);
         for reading in path::readings(question.path) {
             let is_same = reading.is_ok_and(|path| {
-                let other = self.routes.find(&Question { path: &path, ..*question });
+                let other = self.routes.find(&Question {
+                    path: &path,
+                    ..*question
+                });
                 other.map(|found| found.route) == route
             });
             if !is_same {
@@ -298,11 +309,16 @@ impl Tables {
         let origin = request.origin?;
         let method = request.request_method.filter(|method| is_token(method))?;
         if found.is_some_and(|found| {
-            self.routes.routes()[found.route].criteria.names_method(b"OPTIONS")
+            self.routes.routes()[found.route]
+                .criteria
+                .names_method(b"OPTIONS")
         }) {
             return None;
         }
-        let announced = self.routes.find(&Question { method, ..*question })?;
+        let announced = self.routes.find(&Question {
+            method,
+            ..*question
+        })?;
         let cors = self.policies[announced.route].cors.as_ref()?;
         let headers = cors.preflight(origin, method, request.request_headers);
         Some((announced.route, headers))
@@ -316,7 +332,10 @@ impl Tables {
         }
         let detail = "The resource does not take this method.";
         let allow = (b"Allow".to_vec(), methods.join(&b", "[..]));
-        Refusal { headers: vec![allow], ..Refusal::new(Reason::MethodNotAllowed, detail) }
+        Refusal {
+            headers: vec![allow],
+            ..Refusal::new(Reason::MethodNotAllowed, detail)
+        }
     }
 }
 
@@ -374,14 +393,23 @@ fn respond(
     headers: Vec<OwnedField>,
     body: Vec<u8>,
 ) -> Decision {
-    Decision::Respond(Respond { reply, kind, status, headers, body })
+    Decision::Respond(Respond {
+        reply,
+        kind,
+        status,
+        headers,
+        body,
+    })
 }
 
 /// What a route with its policy accepts.
 fn check_limits(request: &RequestHead<'_>, policy: &Policy) -> Result<(), Refusal> {
     match request.body {
         RequestBody::Length(length) if policy.body_limit > 0 && length > policy.body_limit => {
-            Err(Refusal::new(Reason::BodyTooLarge, "The body is larger than this route accepts."))
+            Err(Refusal::new(
+                Reason::BodyTooLarge,
+                "The body is larger than this route accepts.",
+            ))
         }
         _ => Ok(()),
     }
@@ -398,7 +426,10 @@ fn redirect_location(template: &Template, values: &Values<'_>) -> String {
 
 /// RFC 9110 section 9.2.2.
 fn is_idempotent(method: &[u8]) -> bool {
-    matches!(method, b"GET" | b"HEAD" | b"OPTIONS" | b"PUT" | b"DELETE" | b"TRACE")
+    matches!(
+        method,
+        b"GET" | b"HEAD" | b"OPTIONS" | b"PUT" | b"DELETE" | b"TRACE"
+    )
 }
 
 fn compile_matcher(route: &specification::Route) -> Result<Matcher, SpecError> {
@@ -425,16 +456,25 @@ fn compile_matcher(route: &specification::Route) -> Result<Matcher, SpecError> {
         return Err(SpecError(format!("{bad:?} is no field name")));
     }
     let criteria = Criteria::new(&methods, &headers, &borrow(&route.query));
-    Ok(Matcher { hosts, paths, criteria })
+    Ok(Matcher {
+        hosts,
+        paths,
+        criteria,
+    })
 }
 
 fn borrow(pairs: &[specification::NameMatch]) -> Vec<(&str, Option<&str>)> {
-    pairs.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect()
+    pairs
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_deref()))
+        .collect()
 }
 
 fn compile_health_path(text: Option<&str>) -> Result<Option<String>, SpecError> {
     let Some(text) = text else { return Ok(None) };
     let path = path::canonical_of_text(text)
         .map_err(|error| SpecError(format!("health_path: {}", error.detail())))?;
-    Ok(Some(path.strip_suffix('/').map(str::to_owned).unwrap_or(path)))
+    Ok(Some(
+        path.strip_suffix('/').map(str::to_owned).unwrap_or(path),
+    ))
 }

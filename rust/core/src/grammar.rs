@@ -66,7 +66,10 @@ pub fn folded(byte: u8) -> u8 {
 pub fn is_field_value(value: &[u8]) -> bool {
     // Without an early exit, and in bytes rather than bools, the compiler compares many bytes at
     // once; refusals are too rare to be worth leaving early for.
-    value.iter().fold(0, |bad, &byte| bad | u8::from(is_control(byte))) == 0
+    value
+        .iter()
+        .fold(0, |bad, &byte| bad | u8::from(is_control(byte)))
+        == 0
 }
 
 /// Whether a byte may not stand in a field value: a control character other than HTAB.
@@ -112,7 +115,9 @@ pub fn digits(text: &[u8]) -> Option<u64> {
         if !byte.is_ascii_digit() {
             return None;
         }
-        number = number.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?;
+        number = number
+            .checked_mul(10)?
+            .checked_add(u64::from(byte - b'0'))?;
     }
     (number <= GREATEST).then_some(number)
 }
@@ -174,7 +179,16 @@ mod tests {
         assert_eq!(digits(b"0042"), Some(42));
         assert_eq!(digits(b"9223372036854775807"), Some(i64::MAX as u64));
         for bad in [
-            "", "+1", "-1", " 1", "1 ", "1_0", "0x1", "1.0", "9223372036854775808", "99999999999999999999",
+            "",
+            "+1",
+            "-1",
+            " 1",
+            "1 ",
+            "1_0",
+            "0x1",
+            "1.0",
+            "9223372036854775808",
+            "99999999999999999999",
         ] {
             assert_eq!(digits(bad.as_bytes()), None, "{bad:?}");
         }

@@ -93,7 +93,11 @@ impl Outgoing<'_> {
             out.extend_from_slice(b"X-Forwarded-For: ");
             let first = out.len();
             if self.peer.trusted {
-                put_list(out, first, request.lines.values(Field::ForwardedFor).flat_map(list));
+                put_list(
+                    out,
+                    first,
+                    request.lines.values(Field::ForwardedFor).flat_map(list),
+                );
             }
             put_list(out, first, [self.peer.address.as_bytes()].into_iter());
             if out.len() == first {
@@ -104,9 +108,9 @@ impl Outgoing<'_> {
         }
         if self.adds(b"X-Forwarded-Proto") {
             let own: &[u8] = if self.peer.secure { b"https" } else { b"http" };
-            let given = request.forwarded_proto.filter(|value| {
-                self.peer.trusted && matches!(*value, b"http" | b"https")
-            });
+            let given = request
+                .forwarded_proto
+                .filter(|value| self.peer.trusted && matches!(*value, b"http" | b"https"));
             put_field(out, b"X-Forwarded-Proto", given.unwrap_or(own));
         }
         if self.adds(b"X-Forwarded-Host") {
@@ -136,7 +140,12 @@ impl Outgoing<'_> {
         }
         if self.adds(b"Via") {
             out.extend_from_slice(b"Via: ");
-            put_via(out, lines.values(Field::Via), self.request.version.text(), self.via);
+            put_via(
+                out,
+                lines.values(Field::Via),
+                self.request.version.text(),
+                self.via,
+            );
         }
     }
 

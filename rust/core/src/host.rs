@@ -29,7 +29,9 @@ impl<'a> Authority<'a> {
         let end = if text.first() == Some(&b'[') {
             text.iter().position(|&byte| byte == b']')? + 1
         } else {
-            text.iter().position(|&byte| byte == b':').unwrap_or(text.len())
+            text.iter()
+                .position(|&byte| byte == b':')
+                .unwrap_or(text.len())
         };
         let (name, rest) = text.split_at(end);
         let port = match rest {
@@ -68,7 +70,10 @@ impl LookupName {
         for (slot, byte) in bytes.iter_mut().zip(name) {
             *slot = byte.to_ascii_lowercase();
         }
-        Self { bytes, length: name.len().min(LONGEST) as u8 }
+        Self {
+            bytes,
+            length: name.len().min(LONGEST) as u8,
+        }
     }
 
     /// The text.
@@ -125,8 +130,30 @@ mod tests {
     #[test]
     fn malformed_hosts_are_refused() {
         for text in [
-            "", " ", "a b", "user@host", "a,b", "a:", "a:0", "a:65536", "a:080", "a:+1", "a:1:2", ":80", "a%41",
-            "a/b", "[::1", "[::1]x", "[fe80::1%25eth0]", "[v1.x]", "::1", ".", "a..b", ".a", "a\\b", "h\u{e9}",
+            "",
+            " ",
+            "a b",
+            "user@host",
+            "a,b",
+            "a:",
+            "a:0",
+            "a:65536",
+            "a:080",
+            "a:+1",
+            "a:1:2",
+            ":80",
+            "a%41",
+            "a/b",
+            "[::1",
+            "[::1]x",
+            "[fe80::1%25eth0]",
+            "[v1.x]",
+            "::1",
+            ".",
+            "a..b",
+            ".a",
+            "a\\b",
+            "h\u{e9}",
         ] {
             assert_eq!(Authority::parse(text.as_bytes()), None, "{text:?}");
         }
@@ -143,7 +170,9 @@ mod tests {
 
     #[test]
     fn names_are_looked_up_in_lower_case_without_final_dot() {
-        let name = Authority::parse(b"API.Example.:80").expect("a host").lookup_name();
+        let name = Authority::parse(b"API.Example.:80")
+            .expect("a host")
+            .lookup_name();
         assert_eq!(name.as_str(), "api.example");
     }
 }

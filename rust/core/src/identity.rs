@@ -32,13 +32,18 @@ impl Generator {
         if state == [0; 4] {
             state[0] = GOLDEN_RATIO;
         }
-        Self { state: Mutex::new(state) }
+        Self {
+            state: Mutex::new(state),
+        }
     }
 
     /// The next words of the sequence.
     fn next<const COUNT: usize>(&self) -> [u64; COUNT] {
         // A panic cannot leave the state half-way, so a poisoned lock is as good as any.
-        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut state = self
+            .state
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         std::array::from_fn(|_| step(&mut state))
     }
 
@@ -57,7 +62,13 @@ impl Generator {
         write_hexadecimal(&mut digits[..16], high);
         write_hexadecimal(&mut digits[16..], low);
         let mut text = *b"00000000-0000-0000-0000-000000000000";
-        for (place, group) in [(0, 0..8), (9, 8..12), (14, 12..16), (19, 16..20), (24, 20..32)] {
+        for (place, group) in [
+            (0, 0..8),
+            (9, 8..12),
+            (14, 12..16),
+            (19, 16..20),
+            (24, 20..32),
+        ] {
             text[place..place + group.len()].copy_from_slice(&digits[group]);
         }
         String::from_utf8(text.to_vec()).unwrap_or_default()
@@ -92,7 +103,10 @@ const fn mix(word: u64) -> u64 {
 }
 
 fn step(state: &mut [u64; 4]) -> u64 {
-    let result = state[0].wrapping_add(state[3]).rotate_left(23).wrapping_add(state[0]);
+    let result = state[0]
+        .wrapping_add(state[3])
+        .rotate_left(23)
+        .wrapping_add(state[0]);
     let shifted = state[1] << 17;
     state[2] ^= state[0];
     state[3] ^= state[1];
@@ -157,7 +171,10 @@ mod tests {
         let generator = Generator::new(&[7; 32]);
         let first = generator.uuid7(1_645_557_742.0);
         assert_eq!(&first[..15], "017f22e2-79b0-7");
-        assert!(matches!(first.as_bytes()[19], b'8' | b'9' | b'a' | b'b'), "{first}");
+        assert!(
+            matches!(first.as_bytes()[19], b'8' | b'9' | b'a' | b'b'),
+            "{first}"
+        );
         assert_eq!(first.len(), 36);
         assert_ne!(generator.uuid7(1_645_557_742.0), first);
         assert!(generator.uuid7(-1.0).starts_with("00000000-0000-7"));

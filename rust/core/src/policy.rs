@@ -119,9 +119,16 @@ impl Action {
                     return Err(SpecError(format!("redirect: {status} is no redirection")));
                 }
                 let location = Template::parse(location, paths)?;
-                Ok(Self::Redirect { status: *status, location })
+                Ok(Self::Redirect {
+                    status: *status,
+                    location,
+                })
             }
-            specification::Action::Respond { status, headers, body } => {
+            specification::Action::Respond {
+                status,
+                headers,
+                body,
+            } => {
                 if !(200..=599).contains(status) {
                     return Err(SpecError(format!("respond: {status} is no final status")));
                 }
@@ -144,10 +151,15 @@ fn compile_rewrite(
     paths: &[PathPattern],
 ) -> Result<Rewrite, SpecError> {
     let prefix = |text: &Option<String>| text.as_deref().map_or(Ok(None), parse_prefix);
-    let path =
-        rewrite.path.as_deref().map(|text| Template::parse(text, paths)).transpose()?;
+    let path = rewrite
+        .path
+        .as_deref()
+        .map(|text| Template::parse(text, paths))
+        .transpose()?;
     if path.as_ref().is_some_and(Template::has_query) {
-        return Err(SpecError("rewrite: the path template contains a query".to_owned()));
+        return Err(SpecError(
+            "rewrite: the path template contains a query".to_owned(),
+        ));
     }
     Ok(Rewrite {
         strip_prefix: prefix(&rewrite.strip_prefix)?,
@@ -189,8 +201,15 @@ impl ResponseFields {
         hsts: Option<&str>,
     ) -> Result<Self, SpecError> {
         let mut fields = Self::default();
-        collect_changes(changes, &mut fields.watched, &mut fields.appended, Self::DROPPED)?;
-        let plain = security.iter().map(|(name, value)| (name.as_str(), value.as_str(), false));
+        collect_changes(
+            changes,
+            &mut fields.watched,
+            &mut fields.appended,
+            Self::DROPPED,
+        )?;
+        let plain = security
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str(), false));
         let hsts = hsts.map(|value| ("Strict-Transport-Security", value, true));
         for (name, value, is_for_tls) in plain.chain(hsts) {
             // What the route sets or removes by name is not for the defaults to decide.
@@ -202,7 +221,9 @@ impl ResponseFields {
             }
             let mut line = Vec::new();
             put_line(&mut line, name, value)?;
-            fields.watched.insert(name.as_bytes(), fields.security.len());
+            fields
+                .watched
+                .insert(name.as_bytes(), fields.security.len());
             let [plain_block, tls_block] = &mut fields.security_blocks;
             tls_block.extend_from_slice(&line);
             if !is_for_tls {
@@ -281,7 +302,9 @@ fn check_field(name: &str, value: &str) -> Result<(), SpecError> {
     if is_field_value(value.as_bytes()) {
         Ok(())
     } else {
-        Err(SpecError(format!("the value of {name} contains a control character")))
+        Err(SpecError(format!(
+            "the value of {name} contains a control character"
+        )))
     }
 }
 
@@ -307,7 +330,10 @@ mod tests {
     use super::*;
 
     fn pairs(pairs: &[(&str, &str)]) -> Vec<Pair> {
-        pairs.iter().map(|&(name, value)| (name.to_owned(), value.to_owned())).collect()
+        pairs
+            .iter()
+            .map(|&(name, value)| (name.to_owned(), value.to_owned()))
+            .collect()
     }
 
     fn written(fields: &ResponseFields, brought: Brought, is_tls: bool) -> String {
@@ -319,11 +345,14 @@ mod tests {
     #[test]
     fn security_fields_are_added_where_the_response_has_none() {
         let security = pairs(&[("X-A", "1"), ("X-B", "2")]);
-        let fields = ResponseFields::compile(&FieldChanges::default(), &security, Some("max-age=1"));
+        let fields =
+            ResponseFields::compile(&FieldChanges::default(), &security, Some("max-age=1"));
         let fields = fields.expect("fields");
         let mut brought = Brought::default();
         assert_eq!(written(&fields, brought, false), "X-A: 1\r\nX-B: 2\r\n");
-        assert!(written(&fields, brought, true).ends_with("Strict-Transport-Security: max-age=1\r\n"));
+        assert!(
+            written(&fields, brought, true).ends_with("Strict-Transport-Security: max-age=1\r\n")
+        );
         assert!(fields.keeps(b"x-a", &mut brought) && fields.keeps(b"Other", &mut brought));
         assert_eq!(written(&fields, brought, false), "X-B: 2\r\n");
     }
@@ -341,12 +370,22 @@ mod tests {
         assert_eq!(written(&fields, brought, false), "");
         assert_eq!(fields.appended, b"x-a: own\r\nX-C: 3\r\n");
         assert!(!fields.keeps(b"X-A", &mut brought) && !fields.keeps(b"x_b", &mut brought));
-        assert!(fields.keeps(b"X-C", &mut brought) && fields.drops(b"X-A") && !fields.drops(b"X-C"));
+        assert!(
+            fields.keeps(b"X-C", &mut brought) && fields.drops(b"X-A") && !fields.drops(b"X-C")
+        );
     }
 
     #[test]
     fn framing_cannot_be_configured() {
-        for name in ["Host", "content-length", "Transfer-Encoding", "Connection", "TE", "a b", ""] {
+        for name in [
+            "Host",
+            "content-length",
+            "Transfer-Encoding",
+            "Connection",
+            "TE",
+            "a b",
+            "",
+        ] {
             assert!(check_field(name, "x").is_err(), "{name}");
         }
         assert!(check_field("X-A", "a\r\nX-B: c").is_err());

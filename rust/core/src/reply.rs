@@ -200,7 +200,12 @@ impl Reply {
         }
         if !policy.drops(b"Via") {
             out.extend_from_slice(b"Via: ");
-            put_via(&mut out, lines.values(Field::Via), version.text(), &self.tables.via);
+            put_via(
+                &mut out,
+                lines.values(Field::Via),
+                version.text(),
+                &self.tables.via,
+            );
         }
         self.finish(&mut out, brought, (!has_date).then_some(now));
         if is_change {
@@ -222,7 +227,9 @@ impl Reply {
     /// [`ProtocolError`] when the response breaks a guard.
     pub fn interim_head(&self, raw: &RawResponse<'_>) -> Result<Vec<u8>, ProtocolError> {
         if !(100..=199).contains(&raw.status) || raw.status == 101 {
-            return Err(ProtocolError("The status is not that of an interim response."));
+            return Err(ProtocolError(
+                "The status is not that of an interim response.",
+            ));
         }
         let lines = self.read_lines(raw)?;
         let is_unexpected = raw.status == 100 && !self.expects_continue;

@@ -105,7 +105,9 @@ impl<'a> Lines<'a> {
         let field = Field::recognise(name)
             .map_err(|_| LinesError::Malformed("The name of a header field is malformed."))?;
         if !is_field_value(value) {
-            return Err(LinesError::Malformed("The value of a header field is malformed."));
+            return Err(LinesError::Malformed(
+                "The value of a header field is malformed.",
+            ));
         }
         match field {
             Field::ContentLength => self.content_length.add(value),
@@ -131,7 +133,10 @@ impl<'a> Lines<'a> {
 
     /// The values of one field, in wire order.
     pub fn values(&self, field: Field) -> impl DoubleEndedIterator<Item = &'a [u8]> + '_ {
-        self.all.iter().filter(move |line| line.field == field).map(|line| line.value)
+        self.all
+            .iter()
+            .filter(move |line| line.field == field)
+            .map(|line| line.value)
     }
 }
 
@@ -218,11 +223,17 @@ impl<'a> RequestHead<'a> {
     /// [`Refusal`] with what the client is told.
     pub fn read(raw: &RawRequest<'a>, limits: &Limits) -> Result<Self, Refusal> {
         let version = Version::from_digits(raw.version).ok_or_else(|| {
-            Refusal::new(Reason::VersionNotSupported, "Only HTTP/1.0 and HTTP/1.1 are spoken.")
+            Refusal::new(
+                Reason::VersionNotSupported,
+                "Only HTTP/1.0 and HTTP/1.1 are spoken.",
+            )
         })?;
         check_method(raw.method)?;
         if raw.target.len() > limits.target_bytes {
-            return Err(Refusal::new(Reason::TargetTooLong, "The request target is too long."));
+            return Err(Refusal::new(
+                Reason::TargetTooLong,
+                "The request target is too long.",
+            ));
         }
         let lines = Lines::read(raw.fields, limits)?;
         let singles = Singles::of(&lines.all);
@@ -323,7 +334,9 @@ fn read_host<'a>(
         (Some(host), Some((authority, default_port)))
             if !host.is_same(&authority, default_port) =>
         {
-            Err(Refusal::bad_request("The request target and the Host field disagree."))
+            Err(Refusal::bad_request(
+                "The request target and the Host field disagree.",
+            ))
         }
         (None, Some((authority, _))) => Ok(Some(authority)),
         _ => Ok(host),

@@ -88,7 +88,13 @@ mod tests {
     use crate::route::PathPattern;
 
     fn rewrite(strip: &str, template: &str, add: &str) -> Rewrite {
-        let prefix = |text: &str| if text.is_empty() { None } else { parse_prefix(text).expect(text) };
+        let prefix = |text: &str| {
+            if text.is_empty() {
+                None
+            } else {
+                parse_prefix(text).expect(text)
+            }
+        };
         let patterns = [PathPattern::any()];
         Rewrite {
             strip_prefix: prefix(strip),
@@ -102,7 +108,12 @@ mod tests {
     fn apply(rewrite: &Rewrite, path: &str) -> Result<String, path::PathError> {
         let pattern = PathPattern::any();
         let captures = pattern.captures(path).expect("any path");
-        let values = || Values { path, host: "", query: "", captures };
+        let values = || Values {
+            path,
+            host: "",
+            query: "",
+            captures,
+        };
         rewrite.apply(path, values).map(Cow::into_owned)
     }
 
@@ -124,8 +135,17 @@ mod tests {
 
     #[test]
     fn templates_make_canonical_paths_or_nothing() {
-        assert_eq!(apply(&rewrite("", "/new//{rest}", ""), "/a/b").as_deref(), Ok("/new/a/b"));
-        assert_eq!(apply(&rewrite("", "/.{rest}", "/v"), "/").as_deref(), Ok("/v/"));
-        assert_eq!(apply(&rewrite("", "{rest}", ""), "/a"), Err(path::PathError::Character));
+        assert_eq!(
+            apply(&rewrite("", "/new//{rest}", ""), "/a/b").as_deref(),
+            Ok("/new/a/b")
+        );
+        assert_eq!(
+            apply(&rewrite("", "/.{rest}", "/v"), "/").as_deref(),
+            Ok("/v/")
+        );
+        assert_eq!(
+            apply(&rewrite("", "{rest}", ""), "/a"),
+            Err(path::PathError::Character)
+        );
     }
 }

@@ -26,9 +26,12 @@ impl<'a> Target<'a> {
             // Section 3.2.1: origin-form.
             [b'/', ..] => Self::of_path(None, target),
             // Section 3.2.4: asterisk-form.
-            b"*" if method == b"OPTIONS" => {
-                Ok(Self { authority: None, path: b"/", query: b"", asterisk: true })
-            }
+            b"*" if method == b"OPTIONS" => Ok(Self {
+                authority: None,
+                path: b"/",
+                query: b"",
+                asterisk: true,
+            }),
             // Section 3.2.2: absolute-form.
             _ => Self::parse_absolute(method, target),
         }
@@ -42,7 +45,10 @@ impl<'a> Target<'a> {
         } else {
             return Err("The request target has none of the forms of RFC 9112 section 3.2.");
         };
-        let end = rest.iter().position(|byte| b"/?#".contains(byte)).unwrap_or(rest.len());
+        let end = rest
+            .iter()
+            .position(|byte| b"/?#".contains(byte))
+            .unwrap_or(rest.len());
         let (authority, rest) = rest.split_at(end);
         let authority =
             Authority::parse(authority).ok_or("The authority of the request target is invalid.")?;
@@ -50,7 +56,12 @@ impl<'a> Target<'a> {
         if rest.is_empty() {
             // Section 3.2.4: the last proxy turns OPTIONS without a path into asterisk-form.
             let asterisk = method == b"OPTIONS";
-            return Ok(Self { authority, path: b"/", query: b"", asterisk });
+            return Ok(Self {
+                authority,
+                path: b"/",
+                query: b"",
+                asterisk,
+            });
         }
         Self::of_path(authority, rest)
     }
@@ -59,7 +70,10 @@ impl<'a> Target<'a> {
         authority: Option<(Authority<'a>, u16)>,
         rest: &'a [u8],
     ) -> Result<Self, &'static str> {
-        let end = rest.iter().position(|&byte| byte == b'?').unwrap_or(rest.len());
+        let end = rest
+            .iter()
+            .position(|&byte| byte == b'?')
+            .unwrap_or(rest.len());
         let (path, query) = rest.split_at(end);
         let path = if path.is_empty() { b"/" } else { path };
         // A fragment never leaves a user agent; here it is an attempt at confusion.
@@ -69,7 +83,12 @@ impl<'a> Target<'a> {
         if !query.iter().all(u8::is_ascii_graphic) {
             return Err("The query contains a character that is not allowed.");
         }
-        Ok(Self { authority, path, query, asterisk: false })
+        Ok(Self {
+            authority,
+            path,
+            query,
+            asterisk: false,
+        })
     }
 }
 
@@ -98,7 +117,10 @@ mod tests {
     fn absolute_form() {
         let target = get("HTTPS://a.example:8443?q").expect("absolute-form");
         let (authority, default_port) = target.authority.expect("an authority");
-        assert_eq!((authority.text, default_port), (&b"a.example:8443"[..], 443));
+        assert_eq!(
+            (authority.text, default_port),
+            (&b"a.example:8443"[..], 443)
+        );
         assert_eq!((target.path, target.query), (&b"/"[..], &b"?q"[..]));
     }
 
@@ -113,8 +135,26 @@ mod tests {
     #[test]
     fn anything_else_is_refused() {
         for target in [
-            "", "a", "?a", "a/b", "**", "http:/a", "http://", "http://u@h/", "http://h:x/", "ftp://h/", "//h\u{0}?\u{1}",
-            "/a#b", "/a?b#c", "http://h#f", "h:80", "/?a b", "/?\u{7f}", "/?\u{e9}", "http//h", "http://h\\x/",
+            "",
+            "a",
+            "?a",
+            "a/b",
+            "**",
+            "http:/a",
+            "http://",
+            "http://u@h/",
+            "http://h:x/",
+            "ftp://h/",
+            "//h\u{0}?\u{1}",
+            "/a#b",
+            "/a?b#c",
+            "http://h#f",
+            "h:80",
+            "/?a b",
+            "/?\u{7f}",
+            "/?\u{e9}",
+            "http//h",
+            "http://h\\x/",
         ] {
             assert!(get(target).is_err(), "{target:?}");
         }

@@ -110,7 +110,9 @@ fn placeholder(name: &str, patterns: &[PathPattern]) -> Result<Part, String> {
         _ if patterns.iter().all(|pattern| pattern.has_parameter(name)) => {
             Ok(Part::Parameter(name.into()))
         }
-        _ => Err(format!("{{{name}}} is not a parameter of every path of the route")),
+        _ => Err(format!(
+            "{{{name}}} is not a parameter of every path of the route"
+        )),
     }
 }
 
@@ -119,7 +121,10 @@ mod tests {
     use super::*;
 
     fn patterns(texts: &[&str]) -> Vec<PathPattern> {
-        texts.iter().map(|text| PathPattern::parse(text).expect(text)).collect()
+        texts
+            .iter()
+            .map(|text| PathPattern::parse(text).expect(text))
+            .collect()
     }
 
     #[test]
@@ -128,7 +133,12 @@ mod tests {
         let template = Template::parse("https://{host}/u/{id}/x{rest}{query}{path}", &patterns);
         let path = "/users/7/a/b";
         let captures = patterns[0].captures(path).expect("a match");
-        let values = Values { path, host: "h", query: "?q", captures };
+        let values = Values {
+            path,
+            host: "h",
+            query: "?q",
+            captures,
+        };
         let text = template.expect("a template").render(&values);
         assert_eq!(text, "https://h/u/7/xa/b?q/users/7/a/b");
     }
@@ -136,7 +146,17 @@ mod tests {
     #[test]
     fn faulty_templates_are_refused() {
         let patterns = patterns(&["/users/{id}", "/people/{id}/{other}"]);
-        for text in ["/{", "/}", "/{}", "/{nobody}", "/{other}", "/{rest}", "/a b", "/\u{e9}", "/\r\n"] {
+        for text in [
+            "/{",
+            "/}",
+            "/{}",
+            "/{nobody}",
+            "/{other}",
+            "/{rest}",
+            "/a b",
+            "/\u{e9}",
+            "/\r\n",
+        ] {
             assert!(Template::parse(text, &patterns).is_err(), "{text}");
         }
         assert!(Template::parse("/{id}", &patterns).is_ok());

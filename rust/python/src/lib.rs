@@ -80,7 +80,10 @@ mod _core {
 
         /// May this request go, where, and with which bytes at its head?
         #[pyo3(signature = (method, target, headers, peer, now, version = 11))]
-        #[expect(clippy::too_many_arguments, reason = "they are the parts of a request's head")]
+        #[expect(
+            clippy::too_many_arguments,
+            reason = "they are the parts of a request's head"
+        )]
         fn decide<'py>(
             &self,
             py: Python<'py>,
@@ -93,7 +96,12 @@ mod _core {
         ) -> PyResult<Bound<'py, PyAny>> {
             let headers = headers.to_tuple();
             let fields = borrow_fields(&headers)?;
-            let raw = RawRequest { method, target, fields: &fields, version };
+            let raw = RawRequest {
+                method,
+                target,
+                fields: &fields,
+                version,
+            };
             Ok(match self.0.decide(&raw, &peer.0, now) {
                 core::Decision::Forward(decision) => Forward::wrap(py, decision)?.into_any(),
                 core::Decision::Respond(decision) => Respond::wrap(py, decision)?.into_any(),
@@ -112,7 +120,10 @@ mod _core {
         ) -> PyResult<Bound<'py, Reject>> {
             let reason = Reason::from_name(reason)
                 .ok_or_else(|| PyValueError::new_err(format!("{reason:?} is no reason")))?;
-            Reject::wrap(py, self.0.refuse(Refusal::new(reason, detail), &peer.0, now))
+            Reject::wrap(
+                py,
+                self.0.refuse(Refusal::new(reason, detail), &peer.0, now),
+            )
         }
 
         /// Say which route takes a request, and why the others do not, as JSON.
@@ -125,7 +136,12 @@ mod _core {
         ) -> PyResult<String> {
             let headers = headers.to_tuple();
             let fields = borrow_fields(&headers)?;
-            let raw = RawRequest { method, target, fields: &fields, version: 11 };
+            let raw = RawRequest {
+                method,
+                target,
+                fields: &fields,
+                version: 11,
+            };
             Ok(self.0.explain(&raw, &peer.0))
         }
     }
@@ -144,9 +160,9 @@ mod _core {
         py: Python<'py>,
         fields: &[(Vec<u8>, Vec<u8>)],
     ) -> PyResult<Bound<'py, PyList>> {
-        let pairs = fields.iter().map(|(name, value)| {
-            (PyBytes::new(py, name), PyBytes::new(py, value))
-        });
+        let pairs = fields
+            .iter()
+            .map(|(name, value)| (PyBytes::new(py, name), PyBytes::new(py, value)));
         PyList::new(py, pairs.collect::<Vec<_>>())
     }
 
@@ -293,7 +309,10 @@ mod _core {
 
         /// Head of the upstream's final response as the client gets it.
         #[pyo3(signature = (status, reason, headers, now, version = 11, close = false))]
-        #[expect(clippy::too_many_arguments, reason = "the door names each thing it needs")]
+        #[expect(
+            clippy::too_many_arguments,
+            reason = "the door names each thing it needs"
+        )]
         fn response_head<'py>(
             slf: &Bound<'py, Self>,
             status: u16,
@@ -305,11 +324,20 @@ mod _core {
         ) -> PyResult<Bound<'py, PyBytes>> {
             let headers = headers.to_tuple();
             let fields = borrow_fields(&headers)?;
-            let raw = RawResponse { status, reason, fields: &fields, version };
+            let raw = RawResponse {
+                status,
+                reason,
+                fields: &fields,
+                version,
+            };
             let reply = &slf.as_super().get().0;
-            let (head, framing) =
-                reply.response_head(&raw, now, close).map_err(|error| ProtocolError::new_err(error.0))?;
-            *slf.get().framing.lock().unwrap_or_else(PoisonError::into_inner) = framing;
+            let (head, framing) = reply
+                .response_head(&raw, now, close)
+                .map_err(|error| ProtocolError::new_err(error.0))?;
+            *slf.get()
+                .framing
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = framing;
             Ok(PyBytes::new(slf.py(), &head))
         }
 
@@ -322,10 +350,24 @@ mod _core {
         ) -> PyResult<Bound<'py, PyBytes>> {
             let headers = headers.to_tuple();
             let fields = borrow_fields(&headers)?;
-            let raw = RawResponse { status, reason, fields: &fields, version: 11 };
+            let raw = RawResponse {
+                status,
+                reason,
+                fields: &fields,
+                version: 11,
+            };
             let head = slf.as_super().get().0.interim_head(&raw);
             head.map(|head| PyBytes::new(slf.py(), &head))
                 .map_err(|error| ProtocolError::new_err(error.0))
+        }
+
+        /// `response_chunked`, `_bodiless` and `_closes` as bits 1, 2 and 4.
+        #[getter]
+        fn response_framing(&self) -> u8 {
+            let framing = self.framing();
+            u8::from(framing.chunked)
+                | u8::from(framing.bodiless) << 1
+                | u8::from(framing.closes) << 2
         }
 
         /// Whether the body is written to the client in chunks.
@@ -365,9 +407,23 @@ mod _core {
 
     impl Respond {
         fn wrap(py: Python<'_>, decision: core::Respond) -> PyResult<Bound<'_, Self>> {
-            let core::Respond { reply, kind, status, headers, body } = decision;
+            let core::Respond {
+                reply,
+                kind,
+                status,
+                headers,
+                body,
+            } = decision;
             let base = PyClassInitializer::from(Decision(reply));
-            Bound::new(py, base.add_subclass(Self { kind, status, headers, body }))
+            Bound::new(
+                py,
+                base.add_subclass(Self {
+                    kind,
+                    status,
+                    headers,
+                    body,
+                }),
+            )
         }
     }
 
@@ -441,5 +497,10 @@ mod exceptions {
         PyValueError,
         "The upstream's response breaks a guard; its connection is unusable."
     );
-    create_exception!(_core, SpecError, PyValueError, "The gate specification is unusable.");
+    create_exception!(
+        _core,
+        SpecError,
+        PyValueError,
+        "The gate specification is unusable."
+    );
 }

@@ -15,7 +15,7 @@ TWO = "upstreams: {a: {endpoints: [http://a]}, b: {endpoints: [http://b]}}\n"
         ("[a, b]", [("a", 1), ("b", 1)]),
         ("[{name: a, weight: 90}, {name: b, weight: 10}]", [("a", 90), ("b", 10)]),
         ("[{name: a}, b]", [("a", 1), ("b", 1)]),
-        ("${BOTH}", [("a", 1), ("b", 1)]),
+        ("'${BOTH}'", [("a", 1), ("b", 1)]),
     ],
 )
 def test_upstreams_of_a_route(upstream: str, shares: list[tuple[str, int]]) -> None:

@@ -25,15 +25,13 @@ def make_peer(address: str, secure: bool, networks: Sequence[str]) -> Peer:
 def client_address(fields: Fields, peer: Peer, networks: Sequence[str]) -> str:
     """Walk X-Forwarded-For from the right for as long as it was written by trusted proxies.
 
-    Whatever is no address, even nothing at all, ends the walk: what stands left of it was not
-    vouched for by a proxy that knew its client.
+    Whatever is no address ends the walk: what stands left of it was not vouched for by a proxy
+    that knew its client. Empty elements do not count (RFC 9110 section 5.6.1).
     """
     client = peer.address
     if not peer.trusted:
         return client
-    lines = values(fields, b"x-forwarded-for")
-    hops = [hop.strip(b" \t") for line in lines for hop in line.split(b",")]
-    for hop in reversed(hops):
+    for hop in reversed(elements(values(fields, b"x-forwarded-for"))):
         try:
             address = str(ipaddress.ip_address(hop.decode("ascii")))
         except ValueError:

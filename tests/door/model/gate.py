@@ -141,12 +141,13 @@ class ModelGate:
         return self.answer("preflight", request, asked.index, 204, NOTHING)
 
     def refuse_unrouted(self, request: Request, method: str) -> Refusal:
+        alive = persists(request)
         allowed = routing.allowed_methods(
             self.specification.routes, self.question(request, method, request.path)
         )
         if allowed:
-            return Refusal(frozenset({"method-not-allowed"}), tuple(allowed))
-        return refuse("route-not-found")
+            return Refusal(frozenset({"method-not-allowed"}), tuple(allowed), alive)
+        return Refusal(frozenset({"route-not-found"}), keep_alive=alive)
 
     def act(self, request: Request, winner: routing.RouteMatch) -> Verdict:
         route = self.specification.routes[winner.index]
@@ -168,7 +169,7 @@ class ModelGate:
             request=request,
             route=winner.index,
             captures=captures,
-            keep_alive=keeps_alive(request.fields, request.version),
+            keep_alive=persists(request),
             expects_continue=request.version == 11 and bool(values(request.fields, b"expect")),
             upgrade=asks_for_upgrade(request),
             idempotent=request.method in IDEMPOTENT,
@@ -178,9 +179,8 @@ class ModelGate:
     def answer(
         self, kind: str, request: Request, route: int | None, status: int, content: Content
     ) -> Answer:
-        alive = keeps_alive(request.fields, request.version)
         fields, body = content
-        return Answer(kind, request, route, status, alive, fields, body)
+        return Answer(kind, request, route, status, persists(request), fields, body)
 
 
 def check_method(method: bytes) -> None:
@@ -200,6 +200,16 @@ def check_expectation(fields: Fields, version: int) -> None:
     for expectation in values(fields, b"expect"):
         if version == 11 and expectation.lower() != b"100-continue":
             raise RefusedError("expectation-failed", "unknown expectation")
+
+
+def persists(request: Request) -> bool:
+    """Whether another request may follow.
+
+    A body of GET or HEAD has no defined meaning (RFC 9110 section 9.3.1): one side might read it
+    and another take it for the next request.
+    """
+    undefined_body = request.method in {b"GET", b"HEAD"} and request.body_length != 0
+    return keeps_alive(request.fields, request.version) and not undefined_body
 
 
 def asks_for_upgrade(request: Request) -> bool:

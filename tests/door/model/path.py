@@ -81,7 +81,6 @@ def other_readings(path: str) -> set[str]:
     """Paths that an upstream may see in this canonical path; refuses those above the root."""
     if not any(mark in path for mark in (";", "%2F", "%5C")):
         return set()
-    refuse_dots_with_parameter(decode_slashes(path))
     readings = {
         strip_parameters(path),
         decode_slashes(path),

@@ -63,10 +63,14 @@ class Head:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Refused. With several faults in one request, any of `reasons` will do."""
+    """Refused. With several faults in one request, any of `reasons` will do.
+
+    `keep_alive` is None where the design leaves it open, as long as the client wishes it.
+    """
 
     reasons: frozenset[str]
     allow: tuple[str, ...] = ()
+    keep_alive: bool | None = None
 
 
 @dataclass(frozen=True)

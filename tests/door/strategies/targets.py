@@ -11,21 +11,20 @@ PRINTABLE_PIECES = ('"', "<", ">", "^", "`", "{", "|", "}", "!$&'()*+,=:@", "%C3
 BROKEN_PIECES = ("%", "%4", "%zz", "%00", "%0a", "%1F", "%7f", "\\", " ", "\t", "\xe9", "#", "\x7f")
 
 
-@st.composite
-def hostile_paths(draw: st.DrawFn, broken: bool = True) -> bytes:
+PIECES = (*PLAIN_PIECES * 2, *PARAMETER_PIECES * 2, *ENCODED_PIECES * 2, *PRINTABLE_PIECES)
+BREAKS = (*("",) * 26, *BROKEN_PIECES)
+
+
+def hostile_paths(broken: bool = True) -> st.SearchStrategy[bytes]:
     """Paths with dots, parameters, encodings and, where wanted, what no path may have."""
-    pieces = st.one_of(
-        st.sampled_from(PLAIN_PIECES),
-        st.sampled_from(PLAIN_PIECES),
-        st.sampled_from(PARAMETER_PIECES),
-        st.sampled_from(ENCODED_PIECES),
-        st.sampled_from(PRINTABLE_PIECES),
+    return st.builds(
+        lambda before, broken_piece, after: "".join(("/", *before, broken_piece, *after)).encode(
+            "latin-1"
+        ),
+        st.lists(st.sampled_from(PIECES), max_size=5),
+        st.sampled_from(BREAKS if broken else BREAKS[:1]),
+        st.lists(st.sampled_from(PIECES), max_size=5),
     )
-    text = "/" + "".join(draw(st.lists(pieces, max_size=10)))
-    if broken and draw(st.integers(0, 3)) == 0:
-        place = draw(st.integers(0, len(text)))
-        text = text[:place] + draw(st.sampled_from(BROKEN_PIECES)) + text[place:]
-    return text.encode("latin-1")
 
 
 HOST_TEXTS = (

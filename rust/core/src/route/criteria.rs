@@ -46,7 +46,10 @@ impl Criteria {
         let criteria = |pairs: &[(&str, Option<&str>)]| {
             pairs
                 .iter()
-                .map(|(name, value)| Criterion { name: bytes(name), value: value.map(bytes) })
+                .map(|(name, value)| Criterion {
+                    name: bytes(name),
+                    value: value.map(bytes),
+                })
                 .collect()
         };
         Self {
@@ -75,13 +78,25 @@ impl Criteria {
     /// by its method alone is one of those that make 405 of 404.
     #[inline]
     pub fn check(&self, method: &[u8], lines: &[Line<'_>], query: &[u8]) -> Result<(), Mismatch> {
-        if !self.headers.iter().all(|criterion| has_header(lines, criterion)) {
+        if !self
+            .headers
+            .iter()
+            .all(|criterion| has_header(lines, criterion))
+        {
             return Err(Mismatch::Header);
         }
-        if !self.query.iter().all(|criterion| has_parameter(query, criterion)) {
+        if !self
+            .query
+            .iter()
+            .all(|criterion| has_parameter(query, criterion))
+        {
             return Err(Mismatch::Query);
         }
-        if self.takes_method(method) { Ok(()) } else { Err(Mismatch::Method) }
+        if self.takes_method(method) {
+            Ok(())
+        } else {
+            Err(Mismatch::Method)
+        }
     }
 }
 
@@ -89,7 +104,10 @@ impl Criteria {
 fn has_header(lines: &[Line<'_>], criterion: &Criterion) -> bool {
     lines.iter().any(|line| {
         line.name.eq_ignore_ascii_case(&criterion.name)
-            && criterion.value.as_ref().is_none_or(|value| **value == *line.value)
+            && criterion
+                .value
+                .as_ref()
+                .is_none_or(|value| **value == *line.value)
     })
 }
 
@@ -131,7 +149,11 @@ mod tests {
     use crate::field::Field;
 
     fn check(criteria: &Criteria, method: &str, query: &str) -> Result<(), Mismatch> {
-        let line = Line { name: b"x-ENV", value: b"canary", field: Field::Other };
+        let line = Line {
+            name: b"x-ENV",
+            value: b"canary",
+            field: Field::Other,
+        };
         criteria.check(method.as_bytes(), &[line], query.as_bytes())
     }
 
@@ -148,7 +170,10 @@ mod tests {
             assert_eq!(check(&get, method, ""), expected, "{method}");
         }
         assert_eq!(check(&Criteria::default(), "ANY", ""), Ok(()));
-        assert_eq!(check(&Criteria::new(&["HEAD"], &[], &[]), "GET", ""), Err(Mismatch::Method));
+        assert_eq!(
+            check(&Criteria::new(&["HEAD"], &[], &[]), "GET", ""),
+            Err(Mismatch::Method)
+        );
     }
 
     #[test]

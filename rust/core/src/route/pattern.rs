@@ -25,8 +25,9 @@ impl HostPattern {
         }
         let lower = text.to_ascii_lowercase();
         let lower = lower.strip_suffix('.').unwrap_or(&lower);
-        let (is_suffix, name) =
-            lower.strip_prefix("*.").map_or((false, lower), |suffix| (true, suffix));
+        let (is_suffix, name) = lower
+            .strip_prefix("*.")
+            .map_or((false, lower), |suffix| (true, suffix));
         let authority = crate::host::Authority::parse(name.as_bytes());
         if authority.is_none_or(|authority| authority.port.is_some()) {
             return Err(format!("{text:?} is no host name without port"));
@@ -82,7 +83,9 @@ impl PathPattern {
     /// The pattern of a route that restricts no paths.
     #[must_use]
     pub fn any() -> Self {
-        Self { segments: vec![Segment::Rest] }
+        Self {
+            segments: vec![Segment::Rest],
+        }
     }
 
     /// Read a pattern.
@@ -113,7 +116,9 @@ impl PathPattern {
     /// Whether the pattern is a path rather than a set of paths.
     #[must_use]
     pub fn is_static(&self) -> bool {
-        self.segments.iter().all(|segment| matches!(segment, Segment::Static(_)))
+        self.segments
+            .iter()
+            .all(|segment| matches!(segment, Segment::Static(_)))
     }
 
     /// Whether the pattern ends in `*`.
@@ -168,9 +173,16 @@ pub fn first_segment(text: &str) -> (&str, Option<&str>) {
 
 fn parse_segment(text: &str, is_last: bool) -> Result<Segment, String> {
     if text == "*" {
-        return if is_last { Ok(Segment::Rest) } else { Err("* is not at the end".to_owned()) };
+        return if is_last {
+            Ok(Segment::Rest)
+        } else {
+            Err("* is not at the end".to_owned())
+        };
     }
-    if let Some(name) = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')) {
+    if let Some(name) = text
+        .strip_prefix('{')
+        .and_then(|text| text.strip_suffix('}'))
+    {
         return if is_parameter_name(name) {
             Ok(Segment::Parameter(name.into()))
         } else {
@@ -196,7 +208,9 @@ fn parse_segment(text: &str, is_last: bool) -> Result<Segment, String> {
 /// `rest`, `host` and `query` have a meaning in templates already.
 fn is_parameter_name(name: &str) -> bool {
     !name.is_empty()
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         && !matches!(name, "path" | "rest" | "host" | "query")
 }
 
@@ -205,7 +219,10 @@ mod tests {
     use super::*;
 
     fn matches(pattern: &str, path: &str) -> bool {
-        PathPattern::parse(pattern).expect(pattern).captures(path).is_some()
+        PathPattern::parse(pattern)
+            .expect(pattern)
+            .captures(path)
+            .is_some()
     }
 
     #[test]
@@ -242,8 +259,27 @@ mod tests {
     #[test]
     fn faulty_patterns_are_refused() {
         for text in [
-            "", "a", "/a*", "/*/a", "/{}", "/{a", "/a}", "/{a}{b}", "/{a}.json", "/{a}/{a}", "/{rest}", "//a", "/a//b", "/..",
-            "/a/./b", "/a?b", "/a#b", "/%zz", "/a b", "/{a b}", "/..;x",
+            "",
+            "a",
+            "/a*",
+            "/*/a",
+            "/{}",
+            "/{a",
+            "/a}",
+            "/{a}{b}",
+            "/{a}.json",
+            "/{a}/{a}",
+            "/{rest}",
+            "//a",
+            "/a//b",
+            "/..",
+            "/a/./b",
+            "/a?b",
+            "/a#b",
+            "/%zz",
+            "/a b",
+            "/{a b}",
+            "/..;x",
         ] {
             assert!(PathPattern::parse(text).is_err(), "{text}");
         }

@@ -101,7 +101,10 @@ impl RouteTable {
                 };
                 for (number, path) in route.paths.iter().enumerate() {
                     let precedence = Precedence::new(host, path, &route.criteria, index);
-                    let found = Match { route: index, path: number };
+                    let found = Match {
+                        route: index,
+                        path: number,
+                    };
                     paths.insert(path, Entry { precedence, found });
                 }
             }
@@ -177,7 +180,9 @@ impl RouteTable {
 
 /// The ends of a host from each of its dots on, the longest first, where something precedes.
 fn suffixes(host: &str) -> impl Iterator<Item = &str> {
-    host.match_indices('.').map(|(start, _)| &host[start..]).filter(|end| end.len() < host.len())
+    host.match_indices('.')
+        .map(|(start, _)| &host[start..])
+        .filter(|end| end.len() < host.len())
 }
 
 impl PathTable {
@@ -257,22 +262,39 @@ mod tests {
     use proptest::prelude::*;
 
     fn matcher(hosts: &[&str], paths: &[&str], criteria: Criteria) -> Matcher {
-        let hosts = hosts.iter().map(|host| HostPattern::parse(host).expect(host)).collect();
-        let paths = paths.iter().map(|path| PathPattern::parse(path).expect(path)).collect();
-        Matcher { hosts, paths, criteria }
+        let hosts = hosts
+            .iter()
+            .map(|host| HostPattern::parse(host).expect(host))
+            .collect();
+        let paths = paths
+            .iter()
+            .map(|path| PathPattern::parse(path).expect(path))
+            .collect();
+        Matcher {
+            hosts,
+            paths,
+            criteria,
+        }
     }
 
     fn ask<'a>(host: &'a str, path: &'a str, method: &'a str) -> Question<'a> {
         let host = (!host.is_empty()).then_some(host);
-        Question { host, path, method: method.as_bytes(), lines: &[], query: b"" }
+        Question {
+            host,
+            path,
+            method: method.as_bytes(),
+            lines: &[],
+            query: b"",
+        }
     }
 
     /// The definition of the winner: the greatest precedence of all that match.
     fn brute_force(routes: &[Matcher], question: &Question<'_>) -> Option<usize> {
         let matching = routes.iter().enumerate().flat_map(|(index, route)| {
-            let pairs = route.hosts.iter().flat_map(|host| {
-                route.paths.iter().map(move |path| (host, path))
-            });
+            let pairs = route
+                .hosts
+                .iter()
+                .flat_map(|host| route.paths.iter().map(move |path| (host, path)));
             pairs
                 .filter(|(host, path)| {
                     host.matches(question.host) && path.captures(question.path).is_some()
@@ -315,7 +337,11 @@ mod tests {
         let table = RouteTable::new(vec![
             matcher(&["*"], &["/a"], of(&["PUT", "GET"])),
             matcher(&["a"], &["/*"], of(&["POST", "GET"])),
-            matcher(&["*"], &["/{x}"], Criteria::new(&["PATCH"], &[("X", None)], &[])),
+            matcher(
+                &["*"],
+                &["/{x}"],
+                Criteria::new(&["PATCH"], &[("X", None)], &[]),
+            ),
             matcher(&["*"], &["/b"], of(&["DELETE"])),
         ]);
         let allowed = table.allowed_methods(&ask("a", "/a", "OPTIONS"));

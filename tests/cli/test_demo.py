@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import argparse
+import shlex
+import signal
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.support.client import Client, request
+from tests.support.messages import Response
+from tests.toys.program import Program, children, wait_until_gone
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Program]:
+    # Variables that would change, or refuse, another configuration do not matter to the demo.
+    environment = {"PYGATEWAY__HEALTH_PATH": "/up", "REDIS_URL": "redis://elsewhere"}
+    with Program(
+        "demo", "--listen", "127.0.0.1:0", "--workers", "1", environment=environment
+    ) as program:
+        program.line("Ctrl-C")
+        yield program
+
+
+def commands(program: Program) -> list[str]:
+    return [line.strip() for line in program.printed if line.startswith("  curl ")]
+
+
+def test_prints_what_to_try(demo: Program) -> None:
+    host, port = demo.address()
+    assert len(commands(demo)) >= 6
+    for command in commands(demo):
+        assert f"http://{host}:{port}/" in command
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "text"),
+    [
+        ("/echo/a?b=c", 200, '"target": "/echo/a?b=c"'),
+        ("/echo", 200, '"target": "/echo"'),
+        ("/users/7", 200, '"target": "/accounts/7/profile"'),
+        ("/old/place", 308, ""),
+        ("/hello", 200, "Hello from PyGateway.\n"),
+        ("/nowhere", 404, "urn:pygateway:problem:route-not-found"),
+        ("/health", 200, '"status": "ok"'),
+    ],
+)
+def test_every_stop_of_the_tour_answers(demo: Program, path: str, status: int, text: str) -> None:
+    with Client(demo.address()) as client:
+        answer = client.exchange(request("GET", path))
+        assert answer.status == status
+        assert text in answer.body.decode()
+
+
+def test_the_rewritten_response_has_its_header(demo: Program) -> None:
+    with Client(demo.address()) as client:
+        answer = client.exchange(request("GET", "/users/7"))
+        assert answer.header("X-Demo") == "rewritten"
+
+
+def test_a_method_that_is_not_allowed_is_refused(demo: Program) -> None:
+    with Client(demo.address()) as client:
+        answer = client.exchange(request("DELETE", "/users/7"))
+        assert (answer.status, answer.header("Allow")) == (405, "GET, HEAD, PUT")
+
+
+def follow(address: tuple[str, int], command: str) -> Response:
+    """Do what curl would do with a printed line."""
+    options = argparse.ArgumentParser()
+    options.add_argument("-i", action="store_true")
+    options.add_argument("-L", action="store_true")
+    options.add_argument("-X", dest="method")
+    options.add_argument("-d", dest="body", default="")
+    options.add_argument("url")
+    program, *words = shlex.split(command)
+    assert program == "curl"
+    wanted = options.parse_args(words)
+    method = wanted.method or ("POST" if wanted.body else "GET")
+    target = wanted.url.removeprefix("http://{}:{}".format(*address))
+    with Client(address) as client:
+        answer = client.exchange(request(method, target, body=wanted.body.encode()))
+        location = answer.header("Location")
+        if wanted.L and location is not None:
+            answer = client.exchange(request(method, location))
+        return answer
+
+
+def test_the_printed_lines_work(demo: Program) -> None:
+    statuses = [follow(demo.address(), command).status for command in commands(demo)]
+    assert statuses == [200, 200, 200, 200, 200, 404, 405, 200]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_ends_by_signal_with_all_that_it_started(number: signal.Signals) -> None:
+    with Program("demo", "--listen", "127.0.0.1:0", "--workers", "1") as program:
+        program.line("Ctrl-C")
+        (worker,) = children(program.pid)
+        program.send(number)
+        assert program.exit_code() == 0
+        wait_until_gone(worker)
+
+
+def test_a_busy_port_is_one_line_with_a_way_out(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        outcome = run("demo", "--listen", address)
+        assert (outcome.code, outcome.out) == (1, "")
+        assert outcome.err == (
+            f"pygateway: cannot listen on {address}: the address is in use "
+            "(--listen 127.0.0.1:0 takes a free port)\n"
+        )
+
+
+def test_a_bad_option_value_is_a_problem_of_the_command_line(run: Run) -> None:
+    outcome = run("demo", "--listen", "127.0.0.1:0", "--workers", "many")
+    assert outcome.code == 78
+    assert outcome.err.startswith("command line: error: ")

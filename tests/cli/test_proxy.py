@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from pygateway.cli.proxy import configuration, split_prefix
+from tests.cli.conftest import Run
+from tests.support.client import Client, request
+from tests.support.messages import Response
+from tests.toys.program import Program
+
+
+@pytest.fixture
+def echo() -> Iterator[str]:
+    with Program("echo", "--listen", "127.0.0.1:0") as program:
+        host, port = program.address()
+        yield f"{host}:{port}"
+
+
+def seen(response: Response) -> dict[str, str]:
+    assert response.status == 200, response
+    document = json.loads(response.body)
+    return {"target": document["target"], "host": dict(document["headers"])["Host"]}
+
+
+def proxy(*arguments: str, environment: dict[str, str] | None = None) -> Program:
+    listen = ("--from", "127.0.0.1:0", "--workers", "1")
+    return Program("proxy", *listen, *arguments, environment=environment)
+
+
+def test_forwards_everything_and_keeps_the_host(echo: str) -> None:
+    with proxy("--to", f"http://{echo}") as program, Client(program.address()) as client:
+        answer = client.exchange(request("GET", "/a/b?c=d", host="www.example"))
+        assert seen(answer) == {"target": "/a/b?c=d", "host": "www.example"}
+        assert answer.header("X-Frame-Options") == "DENY"
+
+
+def test_a_path_of_the_url_becomes_a_prefix(echo: str) -> None:
+    with proxy("--to", f"http://{echo}/base/") as program, Client(program.address()) as client:
+        assert seen(client.exchange(request("GET", "/a")))["target"] == "/base/a"
+
+
+def test_the_host_can_be_the_upstreams(echo: str) -> None:
+    arguments = ("--to", f"http://{echo}", "--host", "upstream")
+    with proxy(*arguments) as program, Client(program.address()) as client:
+        assert seen(client.exchange(request("GET", "/")))["host"] == echo
+
+
+def test_variables_change_defaults_and_those_of_others_do_not_matter(echo: str) -> None:
+    environment = {"PYGATEWAY__HEALTH_PATH": "/up", "REDIS_URL": "redis://elsewhere"}
+    running = proxy("--to", f"http://{echo}", environment=environment)
+    with running as program, Client(program.address()) as client:
+        assert json.loads(client.exchange(request("GET", "/up")).body)["status"] == "ok"
+        assert seen(client.exchange(request("GET", "/health")))["target"] == "/health"
+
+
+def test_hangup_stops_it_because_there_is_no_file_to_load_again(echo: str) -> None:
+    with proxy("--to", f"http://{echo}") as program:
+        program.event("listening")
+        program.send(signal.SIGHUP)
+        assert program.exit_code() == 0
+
+
+def test_a_url_that_is_none_is_a_problem(run: Run) -> None:
+    outcome = run("proxy", "--to", "localhost:9000")
+    assert outcome.code == 78
+    assert "did you mean http://localhost:9000?" in outcome.err
+
+
+def test_a_busy_port_is_one_line(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        outcome = run("proxy", "--to", "http://127.0.0.1:9", "--from", address)
+        assert outcome.code == 1
+        assert outcome.err == f"pygateway: cannot listen on {address}: the address is in use\n"
+
+
+@pytest.mark.parametrize(
+    ("url", "endpoint", "prefix"),
+    [
+        ("http://a:1", "http://a:1", ""),
+        ("http://a:1/", "http://a:1", ""),
+        ("https://a/b/c/", "https://a", "/b/c"),
+        ("unix:/run/a.sock", "unix:/run/a.sock", ""),
+        ("http:///a", "http:///a", ""),
+    ],
+)
+def test_a_url_is_split_into_endpoint_and_prefix(url: str, endpoint: str, prefix: str) -> None:
+    assert split_prefix(url) == (endpoint, prefix)
+
+
+def test_a_unix_upstream_can_be_proxied_to(tmp_path: Path) -> None:
+    arguments = argparse.Namespace(
+        to=f"unix:{tmp_path}/a.sock", listen="127.0.0.1:0", host="preserve", workers=None
+    )
+    assert configuration(arguments)["upstreams"] == {
+        "to": {"endpoints": [f"unix:{tmp_path}/a.sock"]}
+    }
