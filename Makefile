@@ -65,7 +65,7 @@ clean:
 	find benches pygateway tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(STAMPS)/venv:
-	@test -n "$(PYTHON)" || $(call need,Python 3.11 or later is missing: install python3, or set PYTHON=...)
+	@test -n "$(PYTHON)" || $(call need,Python 3.11 or later is missing: install python3 or set PYTHON=...)
 	@"$(PYTHON)" -c '$(NEW_ENOUGH)' || $(call need,$(PYTHON) is too old: Python 3.11 or later is needed)
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || \
 		$(call need,$(PYTHON) cannot make virtual environments: install python3-venv)
@@ -79,7 +79,7 @@ $(STAMPS)/dependencies: $(STAMPS)/venv pyproject.toml
 
 $(STAMPS)/build: $(STAMPS)/dependencies $(RUST_SOURCES)
 	@command -v cargo >/dev/null || \
-		$(call need,cargo is missing: install Rust 1.88 or later, for instance with rustup)
+		$(call need,cargo is missing: install Rust 1.88 or later with rustup)
 	@cargo --version | awk '{ split($$2, v, "."); exit !(v[1] > 1 || v[2] >= 88) }' || \
 		$(call need,$$(cargo --version) is too old: Rust 1.88 or later is needed (rustup update))
 	@command -v cc >/dev/null || $(call need,a C linker is missing: install gcc or clang)

@@ -161,8 +161,8 @@ def main() -> None:
         }
         ports = {"nginx": proxied, "pygateway": gateway}
         figures: dict[str, list[tuple[float, float, float, float]]] = {name: [] for name in ports}
-        for name in ports:
-            load(ports[name], 1.0, theirs)
+        for port in ports.values():
+            load(port, 1.0, theirs)
         for turn in range(options.rounds):
             order = ["nginx", "pygateway"] if turn % 2 == 0 else ["pygateway", "nginx"]
             for name in order:

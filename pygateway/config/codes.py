@@ -24,6 +24,7 @@ ERRORS: Final = {
     "bad-url": "An endpoint is not the URL of one.",
     "bad-variable": "The name of a `PYGATEWAY__` variable leads nowhere.",
     "bad-yaml": "The file is no YAML, or uses a part of YAML that has no meaning here.",
+    "cannot-build": "Something that running would build, such as a TLS context, cannot be built.",
     "conflicting-keys": "Two settings exclude each other.",
     "duplicate-address": "Two listeners have one address.",
     "duplicate-key": "A key is written twice in one mapping.",

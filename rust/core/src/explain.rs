@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::client::Peer;
 use crate::decision::{Decision, Kind};
 use crate::gate::Gate;
+use crate::host::LookupName;
 use crate::reply::Reply;
 use crate::request::{RawRequest, RequestHead};
 use crate::route::table::Matcher;
@@ -77,7 +78,7 @@ impl Gate {
         let tables = self.tables();
         let host = request.host.map(|host| host.lookup_name());
         let question = Question {
-            host: host.as_ref().map(|host| host.as_str()),
+            host: host.as_ref().map(LookupName::as_str),
             path: &request.path,
             method: request.method,
             lines: &request.lines.all,

@@ -253,9 +253,9 @@ mod tests {
         ask: impl FnOnce(&Framing<'_>) -> T,
     ) -> T {
         let mut content_length = Seen::Absent;
-        lengths
-            .iter()
-            .for_each(|value| content_length.add(value.as_bytes()));
+        for value in lengths {
+            content_length.add(value.as_bytes());
+        }
         let codings: Vec<_> = codings.iter().map(|value| value.as_bytes()).collect();
         ask(&Framing {
             version,

@@ -19,6 +19,7 @@ use crate::field::Field;
 use crate::framing::{RequestBody, Version};
 use crate::grammar::is_token;
 use crate::head::Outgoing;
+use crate::host::LookupName;
 use crate::identity::{Generator, Traceparent, is_request_id};
 use crate::path;
 use crate::policy::{Action, Policy, ResponseFields};
@@ -167,7 +168,7 @@ impl Gate {
         let mut reply = self.reply(request, peer, now);
         let host = request.host.map(|host| host.lookup_name());
         let question = Question {
-            host: host.as_ref().map(|host| host.as_str()),
+            host: host.as_ref().map(LookupName::as_str),
             path: &request.path,
             method: request.method,
             lines: &request.lines.all,

@@ -74,7 +74,7 @@ pub fn is_field_value(value: &[u8]) -> bool {
 
 /// Whether a byte may not stand in a field value: a control character other than HTAB.
 const fn is_control(byte: u8) -> bool {
-    (byte < 0x20) & (byte != b'\t') | (byte == 0x7f)
+    byte.is_ascii_control() && byte != b'\t'
 }
 
 /// `value` without optional whitespace (SP, HTAB) at its ends.

@@ -20,6 +20,10 @@ const LONGEST_REASON: usize = 1024;
 
 /// What every reply to one request needs, whoever makes it.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about one request"
+)]
 pub struct Reply {
     /// The gate that decided.
     pub tables: Arc<Tables>,

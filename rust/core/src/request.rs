@@ -132,6 +132,7 @@ impl<'a> Lines<'a> {
     }
 
     /// The values of one field, in wire order.
+    #[must_use]
     pub fn values(&self, field: Field) -> impl DoubleEndedIterator<Item = &'a [u8]> + '_ {
         self.all
             .iter()

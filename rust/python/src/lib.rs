@@ -309,10 +309,6 @@ mod _core {
 
         /// Head of the upstream's final response as the client gets it.
         #[pyo3(signature = (status, reason, headers, now, version = 11, close = false))]
-        #[expect(
-            clippy::too_many_arguments,
-            reason = "the door names each thing it needs"
-        )]
         fn response_head<'py>(
             slf: &Bound<'py, Self>,
             status: u16,

@@ -76,6 +76,10 @@ impl Criteria {
 
     /// Whether everything that is asked for is there. The method comes last: a route that fails
     /// by its method alone is one of those that make 405 of 404.
+    ///
+    /// # Errors
+    ///
+    /// [`Mismatch`] with the first thing that is missing.
     #[inline]
     pub fn check(&self, method: &[u8], lines: &[Line<'_>], query: &[u8]) -> Result<(), Mismatch> {
         if !self
