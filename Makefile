@@ -66,7 +66,7 @@ clean:
 
 $(STAMPS)/venv:
 	@test -n "$(PYTHON)" || $(call need,Python 3.11 or later is missing: install python3 or set PYTHON=...)
-	@"$(PYTHON)" -c '$(NEW_ENOUGH)' || $(call need,$(PYTHON) is too old: Python 3.11 or later is needed)
+	@"$(PYTHON)" -c '$(NEW_ENOUGH)' || $(call need,$(PYTHON) is too old or does not run: Python 3.11 or later is needed)
 	@"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || \
 		$(call need,$(PYTHON) cannot make virtual environments: install python3-venv)
 	test -x $(BIN)/python || "$(PYTHON)" -m venv $(VENV)
@@ -83,5 +83,5 @@ $(STAMPS)/build: $(STAMPS)/dependencies $(RUST_SOURCES)
 	@cargo --version | awk '{ split($$2, v, "."); exit !(v[1] > 1 || v[2] >= 88) }' || \
 		$(call need,$$(cargo --version) is too old: Rust 1.88 or later is needed (rustup update))
 	@command -v cc >/dev/null || $(call need,a C linker is missing: install gcc or clang)
-	$(BIN)/maturin develop --quiet --release
+	PIP_QUIET=1 $(BIN)/maturin develop --quiet --release
 	@touch $@

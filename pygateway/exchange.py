@@ -23,6 +23,8 @@ from pygateway.errors import BodyTooLarge, ExchangeError, UpstreamProtocolViolat
 from pygateway.sweep import NEVER
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pygateway._core import Peer
     from pygateway.sweep import Sweep
 
@@ -37,6 +39,9 @@ CHUNKED = -1
 
 IN_CHUNKS, BODILESS, CLOSES = 1, 2, 4
 """Bits of `Forward.response_framing`."""
+
+SMALL_BODY = 8192
+"""Bytes under which copying a body behind its head is cheaper than writing both as a vector."""
 
 BODY_UNEXPECTED = (b"GET", b"HEAD")
 """Methods whose bodies have no defined meaning (RFC 9110 section 9.3.1)."""
@@ -56,7 +61,10 @@ class ClientSide(Protocol):
     deadline: float
     final_deadline: float
 
-    def write(self, parts: list[bytes]) -> None:
+    write: Callable[[bytes], object]
+    """Send bytes to the client."""
+
+    def send(self, parts: list[bytes]) -> None:
         """Send `parts` to the client in one go."""
 
     def pause(self, reason: int) -> None:
@@ -77,6 +85,9 @@ class ClientSide(Protocol):
 
 class UpstreamSide(Protocol):
     """What an exchange needs of the upstream's connection."""
+
+    write: Callable[[bytes], object]
+    """Send bytes to the endpoint."""
 
     def send(self, parts: list[bytes]) -> None:
         """Send `parts` to the endpoint in one go."""
@@ -263,14 +274,15 @@ class Exchange:
         self.upstream = upstream
         forward = self.forward
         head = forward.head
-        parts = [head, upstream.host_line] if forward.host_from_endpoint else [head]
-        if self.outbox:
-            parts += self.outbox
-            self.outbox = None
+        if forward.host_from_endpoint:
+            head += upstream.host_line
         if self.corked:
-            self.outbox = parts
+            self.outbox = [head, *(self.outbox or ())]
+        elif self.outbox:
+            upstream.send([head, *self.outbox])
+            self.outbox = None
         else:
-            upstream.send(parts)
+            upstream.write(head)
         if self.request_done:
             self.phase = AWAITING
             self.client.deadline = self.story.sweep.now + self.timeouts.response
@@ -298,7 +310,7 @@ class Exchange:
         """Pass on a 1xx response (RFC 9110 section 15.2) to a client that can take it."""
         head = self.forward.interim_head(status, reason, headers)
         if head:
-            self.client.write([head])
+            self.client.write(head)
         if not self.request_done:
             self.phase = SENDING
             self.client.deadline = self.story.sweep.now + self.timeouts.body_stall
@@ -345,7 +357,7 @@ class Exchange:
             self.to_client = None
             self.quiet = False
             self.client.deadline = self.story.sweep.now + self.timeouts.body_stall
-            self.client.write(parts)
+            self.client.send(parts)
 
     def response_end(self, *, reusable: bool) -> None:
         """The response is complete; the upstream's connection may serve again if `reusable`."""
@@ -355,9 +367,13 @@ class Exchange:
             if parts is None:
                 parts = []
             parts.append(b"0\r\n\r\n")
+        client = self.client
         if parts:
             self.to_client = None
-            self.client.write(parts)
+            if len(parts) == 2 and len(parts[1]) < SMALL_BODY:
+                client.write(parts[0] + parts[1])
+            else:
+                client.send(parts)
         upstream = self.upstream
         if upstream is not None:
             self.upstream = None
@@ -367,7 +383,9 @@ class Exchange:
                 self.request_bytes and self.method in BODY_UNEXPECTED
             )
             upstream.release(reusable=reusable and not doubtful)
-        self.finish(close=bool(framing & CLOSES))
+        if not self.finished:
+            self.finished = True
+            client.exchange_done(close=bool(framing & CLOSES))
 
     def begin_tunnel(self, early: bytes) -> None:
         """Both sides have agreed on another protocol (RFC 9110 section 7.8): pass bytes on.
@@ -382,10 +400,10 @@ class Exchange:
         self.client.final_deadline = NEVER
         if early:
             parts.append(early)
-        self.client.write(parts)
+        self.client.send(parts)
         waiting = self.client.begin_tunnel()
         if waiting and upstream is not None:
-            upstream.send([waiting])
+            upstream.write(waiting)
         self.rest_tunnel()
 
     def rest_tunnel(self) -> None:

@@ -103,16 +103,19 @@ class Proxy:
 
     def forward(self, exchange: Exchange, forward: Forward) -> None:
         """Send the request on, at once where a connection is idle."""
-        destination = self._plans[forward.route].choose()
+        plan = self._plans[forward.route]
+        destination = plan.only or plan.choose()
         timeouts = exchange.timeouts = destination.timeouts
         exchange.client.final_deadline = self.sweep.now + timeouts.request
         upstream = exchange.upstream_state = destination.upstream
-        endpoint = upstream.choose(None)
+        endpoint = upstream.only or upstream.choose(None)
         if endpoint is not None:
-            connection = endpoint.pool.checkout()
-            if connection is not None:
+            idle = endpoint.pool.idle
+            if idle:
                 exchange.tries = 1
-                connection.serve(exchange)
+                connection = idle.pop()
+                connection.exchange = exchange
+                exchange.send_request(connection)
                 return
         exchange.task = asyncio.get_running_loop().create_task(
             self.open_and_send(exchange, upstream, endpoint)
@@ -138,7 +141,8 @@ class Proxy:
             self.fail(exchange, ExchangeError("The request could not be sent on."))
         else:
             exchange.task = None
-            connection.serve(exchange)
+            connection.exchange = exchange
+            exchange.send_request(connection)
 
     async def obtain(self, exchange: Exchange, endpoint: EndpointState) -> UpstreamConnection:
         """Get a connection to `endpoint` that is not an old idle one.
@@ -170,7 +174,7 @@ class Proxy:
             headers = [(b"Content-Type", b"application/json"), (b"Cache-Control", b"no-store")]
         close = self._must_close(exchange)
         head = respond.reply_head(status, headers, len(body), time(), close)
-        exchange.client.write([head] if respond.head_only else [head, body])
+        exchange.client.write(head if respond.head_only else head + body)
         exchange.discarding = True
         exchange.finish(close=close or not respond.keep_alive)
 
@@ -190,7 +194,7 @@ class Proxy:
     ) -> None:
         decision = exchange.decision
         reply = problem.render(decision, name, detail, time(), headers=headers, close=close)
-        exchange.client.write([reply])
+        exchange.client.write(reply)
         exchange.discarding = True
         exchange.finish(close=close)
 

@@ -40,23 +40,6 @@ def bounds_of(field: FieldInfo) -> tuple[int | None, int | None]:
     return cast("int | None", low), cast("int | None", high)
 
 
-def section_of_field(annotation: object) -> tuple[str, type[Section]] | None:
-    """Return how deep a section is inside a field and which: "", "[]" of a list, ".NAME" of a map.
-
-    None for a field that holds values rather than sections.
-    """
-    for candidate in _alternatives(annotation):
-        direct = _section_of(candidate)
-        if direct is not None:
-            return "", direct
-        origin, arguments = get_origin(candidate), get_args(candidate)
-        if origin in (tuple, dict):
-            inside = section_of_field(arguments[0] if origin is tuple else arguments[1])
-            if inside is not None:
-                return ("[]" if origin is tuple else ".NAME"), inside[1]
-    return None
-
-
 def _section_of(annotation: object) -> type[Section] | None:
     for candidate in _alternatives(annotation):
         if candidate is UpstreamShare:

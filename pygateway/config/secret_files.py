@@ -50,7 +50,7 @@ def _content(written: Node, directory: Path | None, findings: Findings) -> str |
         findings.add("unreadable-file", f"cannot read the file: {reason}", written.position)
         return None
     except ValueError:
-        findings.add("unreadable-file", "the file is not UTF-8 text", written.position)
+        findings.add("unreadable-file", "the file cannot be read as UTF-8 text", written.position)
         return None
     if len(content) > MAXIMUM_SECRET:
         findings.add("too-large", f"a secret has at most {MAXIMUM_SECRET} bytes", written.position)

@@ -26,6 +26,8 @@ from pygateway.exchange import CHUNKED, PIPELINE_FULL, Exchange
 from pygateway.sweep import NEVER
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pygateway._core import Peer
     from pygateway.exchange import Headers
     from pygateway.server.server import Server
@@ -77,6 +79,7 @@ class ClientConnection(asyncio.Protocol):
 
     Attributes:
         peer: What the gate knows of the client's address.
+        write: Sends bytes to the client.
         deadline: The loop's time, in seconds, at which the present wait ends.
         final_deadline: The time at which the exchange ends at the latest.
     """
@@ -104,12 +107,14 @@ class ClientConnection(asyncio.Protocol):
         "deadline",
         "final_deadline",
         "peer",
+        "write",
     )
 
     _exchange: Exchange | None
     _headers: Headers
     _transport: asyncio.Transport
     peer: Peer
+    write: Callable[[bytes], object]
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -132,6 +137,7 @@ class ClientConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """A client has connected."""
         self._transport = cast("asyncio.Transport", transport)
+        self.write = self._transport.write
         server = self._server
         self.peer = server.identify(self._transport)
         self.deadline = server.sweep.now + server.timeouts.header
@@ -185,7 +191,7 @@ class ClientConnection(asyncio.Protocol):
             exchange = self._exchange
             if exchange is not None and exchange.upstream is not None:
                 exchange.rest_tunnel()
-                exchange.upstream.send([data])
+                exchange.upstream.write(data)
         elif state == LINGERING:
             self._discarded += len(data)
             if self._discarded > LINGER_BYTES:
@@ -409,12 +415,9 @@ class ClientConnection(asyncio.Protocol):
 
     # --- what an exchange asks for ------------------------------------------------------------
 
-    def write(self, parts: list[bytes]) -> None:
+    def send(self, parts: list[bytes]) -> None:
         """Send `parts` in one go."""
-        if len(parts) == 1:
-            self._transport.write(parts[0])
-        else:
-            self._transport.writelines(parts)
+        self._transport.writelines(parts)
 
     def pause(self, reason: int) -> None:
         """Read no more for `reason`."""

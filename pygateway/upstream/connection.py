@@ -15,6 +15,8 @@ from pygateway.errors import UpstreamGone, UpstreamProtocolViolation
 from pygateway.exchange import TUNNELLING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pygateway.errors import ExchangeError
     from pygateway.exchange import Exchange, Headers
     from pygateway.upstream.pool import Pool
@@ -34,6 +36,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     Attributes:
         exchange: The exchange that is served now; None while the connection is idle.
+        write: Sends bytes to the endpoint.
         counted: Whether the pool counts it as one of its connections.
         served: Responses that were completed on this connection.
         idle_since: The loop's time, in seconds, of its return to the pool.
@@ -60,6 +63,7 @@ class UpstreamConnection(asyncio.Protocol):
         "idle_since",
         "pool",
         "served",
+        "write",
     )
 
     _began: int
@@ -72,6 +76,7 @@ class UpstreamConnection(asyncio.Protocol):
     _reason: bytes
     _transport: asyncio.Transport
     _version: int
+    write: Callable[[bytes], object]
     exchange: Exchange | None
 
     def __init__(self, pool: Pool) -> None:
@@ -89,15 +94,7 @@ class UpstreamConnection(asyncio.Protocol):
 
     def send(self, parts: list[bytes]) -> None:
         """Write `parts` of a request in one go."""
-        if len(parts) == 1:
-            self._transport.write(parts[0])
-        else:
-            self._transport.writelines(parts)
-
-    def serve(self, exchange: Exchange) -> None:
-        """Begin to work for `exchange`: send its request."""
-        self.exchange = exchange
-        exchange.send_request(self)
+        self._transport.writelines(parts)
 
     def read(self, *, wanted: bool) -> None:
         """Read on, or no more for now."""
@@ -136,6 +133,7 @@ class UpstreamConnection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """The endpoint has accepted."""
         self._transport = cast("asyncio.Transport", transport)
+        self.write = self._transport.write
 
     def pause_writing(self) -> None:
         """The endpoint does not read as fast as the client sends."""
@@ -158,7 +156,7 @@ class UpstreamConnection(asyncio.Protocol):
             return
         if exchange.phase == TUNNELLING:
             exchange.rest_tunnel()
-            exchange.client.write([data])
+            exchange.client.write(data)
             return
         if not self._raw_bytes and data.startswith(b"HTTP/1.1 "):
             self._version = 11

@@ -34,16 +34,20 @@ class Destination:
 
 
 class Plan:
-    """Where and how a route's requests are sent on."""
+    """Where and how a route's requests are sent on.
 
-    __slots__ = ("_only", "_shares")
+    Attributes:
+        only: The destination, where there is no choice.
+    """
+
+    __slots__ = ("_shares", "only")
 
     def __init__(self, destinations: Sequence[Destination]) -> None:
-        self._only = destinations[0] if len(destinations) == 1 else None
+        self.only = destinations[0] if len(destinations) == 1 else None
         self._shares = RoundRobin(destinations)
 
     def choose(self) -> Destination:
         """Take the destination whose turn it is."""
-        destination = self._only or self._shares.choose()
+        destination = self.only or self._shares.choose()
         assert destination is not None  # noqa: S101 - none is excluded, and a route has at least one
         return destination

@@ -24,7 +24,7 @@ class Pool:
 
     Attributes:
         total: Connections that exist or are being made; at most `max_connections`.
-        idle: Those that nobody uses, the one used last at the right.
+        idle: Those that nobody uses, the one used last at the right, from where one is taken.
         head_limit: The largest response head, in bytes.
         host_line: The Host line that names the endpoint, and the end of a head.
     """
@@ -69,10 +69,6 @@ class Pool:
     def queue_timeout(self) -> float:
         """The longest, in seconds, that a request waits in the queue."""
         return self._policy.queue_timeout
-
-    def checkout(self) -> UpstreamConnection | None:
-        """Lend the idle connection that was used last; None where there is none."""
-        return self.idle.pop() if self.idle else None
 
     async def wait_for_turn(self) -> UpstreamConnection | None:
         """Wait until a connection is free, or one more may be made (None).

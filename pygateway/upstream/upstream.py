@@ -39,9 +39,14 @@ class Balancer(Protocol):
 
 
 class UpstreamState:
-    """One upstream at run time."""
+    """One upstream at run time.
 
-    __slots__ = ("attempts", "choose", "endpoints", "name")
+    Attributes:
+        attempts: Tries for each request, the first included.
+        only: The endpoint, where there is no choice.
+    """
+
+    __slots__ = ("attempts", "choose", "endpoints", "name", "only")
 
     def __init__(self, name: str, upstream: Upstream, limits: Limits, sweep: Sweep) -> None:
         self.name = name
@@ -53,6 +58,7 @@ class UpstreamState:
             )
             for endpoint in upstream.endpoints
         ]
+        self.only = self.endpoints[0] if len(self.endpoints) == 1 else None
         balancer: Balancer = (
             LeastRequests(self.endpoints)
             if upstream.balancer == "least_requests"

@@ -18,9 +18,8 @@ from tests.toys.program import Program, children, wait_until_gone
 def demo() -> Iterator[Program]:
     # Variables that would change, or refuse, another configuration do not matter to the demo.
     environment = {"PYGATEWAY__HEALTH_PATH": "/up", "REDIS_URL": "redis://elsewhere"}
-    with Program(
-        "demo", "--listen", "127.0.0.1:0", "--workers", "1", environment=environment
-    ) as program:
+    arguments = ("demo", "--listen", "127.0.0.1:0", "--workers", "1")
+    with Program(*arguments, environment=environment, measured=True) as program:
         program.line("Ctrl-C")
         yield program
 

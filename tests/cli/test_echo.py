@@ -13,7 +13,7 @@ from tests.toys.program import Program
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_echoes_until_a_signal(number: signal.Signals) -> None:
-    with Program("echo", "--listen", "127.0.0.1:0") as program:
+    with Program("echo", "--listen", "127.0.0.1:0", measured=True) as program:
         with Client(program.address()) as client:
             answer = client.exchange(request("GET", "/a"))
             assert json.loads(answer.body)["target"] == "/a"

@@ -128,6 +128,7 @@ def test_deadlines_that_never_end(tmp_path: Path, settings: str, count: int) -> 
         ("/*", False),
         ("/", True),
         ("/user", True),
+        ("/users/{id}", False),
         ("/orders/users", True),
     ],
 )
@@ -137,6 +138,11 @@ def test_prefixes_that_no_path_has(tmp_path: Path, pattern: str, is_idle: bool) 
     )
     found = doubts(tmp_path, route(settings))
     assert [problem.code for problem in found] == ["idle-setting"] * is_idle
+
+
+def test_prefixes_that_are_longer_than_the_path(tmp_path: Path) -> None:
+    settings = "match: {paths: [/a]}, upstream: users, rewrite: {strip_prefix: /a/b}"
+    assert [problem.code for problem in doubts(tmp_path, route(settings))] == ["idle-setting"]
 
 
 def test_doubts_wait_until_there_are_no_errors(tmp_path: Path) -> None:

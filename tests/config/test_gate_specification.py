@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 
 from pygateway.config import Config, build_gate, gate_specification, load_mapping
-from tests.config.configurations import configurations
+from tests.config.configurations import PATIENT, configurations
 from tests.config.reading import read, route
 
 
@@ -136,13 +136,13 @@ def test_cors() -> None:
 
 
 @given(configurations())
-@settings(max_examples=60)
+@settings(PATIENT, max_examples=60)
 def test_the_native_gate_takes_whatever_the_models_take(mapping: dict[str, object]) -> None:
     build_gate(load_mapping(mapping))
 
 
 @given(configurations())
-@settings(max_examples=20)
+@settings(PATIENT, max_examples=20)
 def test_workers_build_the_same_gate(mapping: dict[str, object]) -> None:
     config = load_mapping(mapping)
     assert gate_specification(Config.from_json(config.to_json())) == gate_specification(config)

@@ -3,26 +3,28 @@ from __future__ import annotations
 import pytest
 
 from pygateway.config.later import KEYS_OF_LATER_VERSIONS
-from tests.config.reading import problem_of, route
+from tests.config.reading import problem_of, problems_of, route
 
 
 def nested(keys: tuple[str, ...]) -> str:
-    """Write a key of a later version as YAML."""
+    """Write a key of a later version as YAML: only upstreams have names, all else is in lists."""
     text = "{}"
-    for key in reversed(keys[1:]):
-        text = f"[{text}]" if key == "*" and keys[0] != "upstreams" else f"{{{key}: {text}}}"
-    return f"{keys[0]}: {text}"
+    for depth, key in reversed(list(enumerate(keys))):
+        if key != "*":
+            text = f"{{{key}: {text}}}"
+        elif keys[depth - 1] == "upstreams":
+            text = f"{{any: {text}}}"
+        else:
+            text = f"[{text}]"
+    return text
 
 
 @pytest.mark.parametrize("keys", KEYS_OF_LATER_VERSIONS)
 def test_keys_of_later_versions_are_refused_as_such(keys: tuple[str, ...]) -> None:
-    text = nested(keys).replace("{*:", "{name:")
-    from tests.config.reading import problems_of
-
-    problems = [problem for problem in problems_of(text) if problem.code == "not-available"]
-    assert len(problems) == 1
-    assert f"`{keys[-1]}`" in problems[0].message
-    assert "not available in this version" in problems[0].message
+    problems = problems_of(nested(keys))
+    (refused,) = [problem for problem in problems if problem.code == "not-available"]
+    assert f"`{keys[-1]}`" in refused.message
+    assert "not available in this version" in refused.message
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pygateway.config import ConfigurationError, json_schema, load_mapping, load_text
-from tests.config.configurations import configurations
+from tests.config.configurations import PATIENT, configurations
 
 
 def keys_of(schema: object) -> set[str]:
@@ -35,14 +35,14 @@ TEXT = st.text(alphabet="abx:{}[]-,&*!|>'\"#%@`?~<$/\\ \n\t\x00é\ufeff0", max_s
 
 
 @given(st.dictionaries(KEYS, TREES, max_size=5))
-@settings(max_examples=200)
+@settings(PATIENT, max_examples=200)
 def test_any_structure(mapping: dict[str, Any]) -> None:
     with contextlib.suppress(ConfigurationError):
         load_mapping(mapping)
 
 
 @given(configurations(), st.data())
-@settings(max_examples=60)
+@settings(PATIENT, max_examples=60)
 def test_configurations_with_one_value_replaced(
     mapping: dict[str, Any], data: st.DataObject
 ) -> None:
@@ -62,7 +62,7 @@ def test_configurations_with_one_value_replaced(
 
 
 @given(TEXT)
-@settings(max_examples=300)
+@settings(PATIENT, max_examples=300)
 def test_any_text(text: str) -> None:
     with contextlib.suppress(ConfigurationError):
         load_text(text)
@@ -71,7 +71,7 @@ def test_any_text(text: str) -> None:
 @given(
     st.dictionaries(st.builds("PYGATEWAY__{}".format, TEXT | KEYS.map(str.upper)), TEXT, max_size=4)
 )
-@settings(max_examples=100)
+@settings(PATIENT, max_examples=100)
 def test_any_environment(environment: dict[str, str]) -> None:
     with contextlib.suppress(ConfigurationError):
         load_text("", environment)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pygateway.config.units import (
@@ -10,6 +10,7 @@ from pygateway.config.units import (
     parse_duration,
     parse_size,
 )
+from tests.config.configurations import PATIENT
 from tests.config.reading import problem_of, read
 
 
@@ -74,6 +75,7 @@ def test_durations_are_written_the_short_way(seconds: float, text: str) -> None:
 
 
 @given(st.integers(min_value=0, max_value=10**10))
+@settings(PATIENT)
 def test_written_durations_read_back(milliseconds: int) -> None:
     seconds = milliseconds / 1000
     assert parse_duration(format_duration(seconds)) == seconds
@@ -84,6 +86,7 @@ def test_durations_under_a_millisecond_are_written_in_seconds() -> None:
 
 
 @given(st.integers(min_value=0, max_value=2**50))
+@settings(PATIENT)
 def test_written_sizes_read_back(size: int) -> None:
     assert parse_size(format_size(size)) == size
 

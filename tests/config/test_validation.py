@@ -79,6 +79,12 @@ def test_types_and_ranges(text: str, code: str, message: str) -> None:
     assert problem.line is not None
 
 
+def test_lists_are_bounded() -> None:
+    methods = ", ".join(f"M{number}" for number in range(101))
+    problem = problem_of(route(f"upstream: users, match: {{methods: [{methods}]}}"))
+    assert (problem.code, problem.message) == ("out-of-range", "must have at most 100 items")
+
+
 def test_a_document_that_is_no_mapping() -> None:
     assert problem_of("[1, 2]").code == "wrong-type"
     assert problem_of("text").code == "wrong-type"

@@ -109,6 +109,31 @@ def test_precedence(routes: list[Route], target: bytes, winner: int) -> None:
     assert native.route == winner
 
 
+@pytest.mark.parametrize(
+    ("host", "winner"),
+    [
+        (b"a.example", 2),
+        (b"x.a.example", 1),
+        (b"y.x.a.example", 1),
+        (b"b.example", 0),
+        (b"A.EXAMPLE:8080", 2),
+        (b"example", 3),
+        (b"a.example.org", 3),
+        (b"xa.example", 0),
+        (b"notexample", 3),
+    ],
+)
+def test_hosts_exact_then_the_longer_wildcard_then_any(host: bytes, winner: int) -> None:
+    routes = (
+        Route(name="short", hosts=("*.example",)),
+        Route(name="long", hosts=("*.c.example", "*.a.example")),
+        Route(name="exact", hosts=("a.example",)),
+        Route(name="any"),
+    )
+    native, _ = Door(Specification(routes=routes)).compare(b"GET", b"/", [(b"Host", host)])
+    assert native.route == winner
+
+
 def test_allow_is_the_union_of_what_matches_but_for_the_method() -> None:
     routes = (
         Route(name="get", paths=("/a",), methods=("GET",)),

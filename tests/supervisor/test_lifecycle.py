@@ -56,7 +56,9 @@ class Toys:
             "PYTHONPATH": f"{ROOT}:{os.environ.get('PYTHONPATH', '')}",
             "TOY_DIRECTORY": str(self.file.parent),
         }
-        with Program(self.file, *arguments, command=SUPERVISOR, environment=environment) as program:
+        with Program(
+            self.file, *arguments, command=SUPERVISOR, environment=environment, measured=True
+        ) as program:
             yield program
 
 

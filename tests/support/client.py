@@ -116,8 +116,8 @@ class Client:
     def send_separately(self, pieces: Iterable[bytes], settle: Callable[[], None]) -> None:
         """Send pieces so that the gateway reads each of them alone."""
         for piece in pieces:
-            self.socket.sendall(piece)
             settle()
+            self.socket.sendall(piece)
 
     def send_while_accepted(self, data: bytes) -> None:
         """Send as much as the gateway takes; it may refuse and close in the middle."""

@@ -106,8 +106,8 @@ class Conversation:
     def send_separately(self, data: bytes, settle: Callable[[], None]) -> None:
         """Send every byte so that the gateway reads it alone."""
         for position in range(len(data)):
-            self.socket.sendall(data[position : position + 1])
             settle()
+            self.socket.sendall(data[position : position + 1])
 
     def until_closed(self) -> bytes:
         """Read until the gateway ends the connection, by FIN or RST."""

@@ -67,33 +67,38 @@ def test_the_connection_used_last_is_lent_first() -> None:
         first, second = await pool.connect(), await pool.connect()
         pool.put_back(first)
         pool.put_back(second)
-        assert pool.checkout() is second
-        assert pool.checkout() is first
-        assert pool.checkout() is None
+        assert pool.idle.pop() is second
+        assert pool.idle.pop() is first
         assert pool.total == pool.load == 2
         pool.close()
 
     run(scenario)
 
 
+class WatchedPool(Pool):
+    """A pool that tells when it has forgotten a connection."""
+
+    __slots__ = ("forgot",)
+    forgot: asyncio.Event
+
+    def forget(self, connection: UpstreamConnection) -> None:
+        super().forget(connection)
+        self.forgot.set()
+
+
 def test_an_idle_connection_that_the_endpoint_closes_is_forgotten() -> None:
     async def scenario(state: Origin) -> None:
-        pool, _ = pool_of(state.port)
-        lost = asyncio.get_running_loop().create_future()
-
-        class Watched(UpstreamConnection):
-            def connection_lost(self, exc: Exception | None) -> None:
-                super().connection_lost(exc)
-                lost.set_result(None)
-
-        connection = await pool.connect()
-        connection.__class__ = Watched
-        pool.put_back(connection)
+        endpoint = Endpoint.model_validate(f"http://127.0.0.1:{state.port}")
+        connector = Connector(endpoint, UpstreamTls())
+        sweep = Sweep(asyncio.get_running_loop())
+        pool = WatchedPool(connector, PoolPolicy(), sweep, 32768)
+        pool.forgot = asyncio.Event()
+        pool.put_back(await pool.connect())
         async with state.changed:
             await state.changed.wait_for(lambda: state.writers)
         state.writers[0].close()
-        await lost
-        assert pool.checkout() is None
+        await pool.forgot.wait()
+        assert not pool.idle
         assert pool.total == pool.load == 0
 
     run(scenario)

@@ -88,6 +88,24 @@ def test_a_response_that_comes_byte_by_byte_arrives_whole(proxied: Proxied, raw:
     assert gateway.fetch(request()).body == b"hello, body"
 
 
+def test_a_body_full_of_line_ends_is_not_taken_for_framing(proxied: Proxied) -> None:
+    """Every cut of a pipelined stream whose chunks look like ends of heads and of bodies."""
+    pieces = (b"\r\n\r\n", b"0\r\n\r\n", b"\r", b"\n\r\n\r", b"\n")
+    coded = request("POST", "/coded", "Transfer-Encoding: chunked") + chunked(*pieces)
+    counted = request("POST", "/counted", body=b"\r\n\r\n0\r\n\r\n")
+    stream = coded + counted + request("GET", "/last")
+    gateway, upstream = proxied()
+    with gateway.client() as client:
+        for cut in range(len(coded) - 60, len(stream)):
+            client.send_separately((stream[:cut], stream[cut:]), gateway.settle)
+            for _ in range(3):
+                assert client.response().body == b"ok"
+            received = [upstream.next_request() for _ in range(3)]
+            assert [each.target for each in received] == ["/coded", "/counted", "/last"]
+            assert received[0].body == b"".join(pieces)
+            assert received[1].body == b"\r\n\r\n0\r\n\r\n"
+
+
 def test_chunk_extensions_and_uppercase_sizes_are_read_and_not_passed_on(proxied: Proxied) -> None:
     gateway, upstream = proxied()
     raw = (

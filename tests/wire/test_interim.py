@@ -129,6 +129,28 @@ def test_a_final_response_instead_of_100_ends_the_connection(
     upstream.ended()
 
 
+def test_a_body_that_did_not_wait_is_not_taken_for_a_request(proxied: Proxied) -> None:
+    """The upstream refuses at once, the client has sent body and next request already."""
+    smuggled = request("GET", "/smuggled")
+
+    def script(conversation: Conversation) -> None:
+        conversation.head()
+        conversation.send(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\nno")
+        conversation.until_closed()
+
+    gateway, upstream = proxied(script)
+    with gateway.client() as client:
+        length = f"Content-Length: {len(smuggled)}"
+        client.send(request("POST", "/", "Expect: 100-continue", length))
+        upstream.conversation()
+        client.send_while_accepted(smuggled + request("GET", "/health"))
+        assert client.response().status == 403
+        rest = client.remains()
+        assert rest == b"" or rest.startswith(b"HTTP/1.1 200 ")
+    upstream.ended()
+    assert len(upstream.conversations) == 1
+
+
 def test_a_refusal_of_the_gateway_comes_instead_of_100(proxied: Proxied) -> None:
     gateway, upstream = proxied(limits={"body_bytes": "1KiB"})
     with gateway.client() as client:

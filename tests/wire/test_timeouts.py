@@ -138,6 +138,42 @@ def test_a_response_body_that_stalls_is_broken_off(
     upstream.ended()
 
 
+def test_a_client_that_does_not_read_is_given_up(proxied: Proxied) -> None:
+    def script(conversation: Conversation) -> None:
+        conversation.request()
+        conversation.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            conversation.send(bytes(1 << 20))
+
+    gateway, upstream = proxied(script, timeouts={"body_stall": SHORT})
+    with gateway.client(receive_buffer=1 << 16) as client:
+        client.send(request())
+        assert client.head()[0] == 200
+        upstream.ended()
+
+
+def test_an_upstream_that_does_not_read_is_given_up(proxied: Proxied) -> None:
+    done = threading.Event()
+
+    def script(conversation: Conversation) -> None:
+        conversation.head()
+        wait(done, "the client's answer")
+
+    gateway, upstream = proxied(script, timeouts={"body_stall": SHORT}, limits={"body_bytes": 0})
+    with gateway.client() as client:
+        client.send(request("PUT", "/", f"Content-Length: {1 << 30}"))
+        upstream.conversation()
+        sender = threading.Thread(target=client.send_while_accepted, args=(bytes(64 << 20),))
+        sender.start()
+        response = client.response("PUT")
+        done.set()
+        assert response.status == 504
+        assert response.closes
+        client.remains()
+        client.close()
+        sender.join()
+
+
 def test_an_upstream_that_does_not_answer_is_504(
     proxied: Proxied, soon: Callable[[], None]
 ) -> None:
@@ -297,6 +333,20 @@ def test_a_connection_that_is_not_established_in_time_is_given_up(
     response.problem("upstream-timeout")
     assert response.status == 504
     soon()
+
+
+def test_a_client_that_leaves_stops_the_making_of_its_connection(
+    start_gateway: StartGateway, full_backlog: int
+) -> None:
+    gateway = start_gateway(configuration({"app": f"http://127.0.0.1:{full_backlog}"}))
+    before = gateway.tasks()
+    with gateway.client() as client:
+        client.send(request())
+        gateway.settle()
+        assert gateway.tasks() > before
+        client.reset()
+        gateway.settle()
+    assert gateway.tasks() == before
 
 
 def test_another_endpoint_takes_over_where_connecting_takes_too_long(

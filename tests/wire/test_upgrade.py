@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.client import request
+from tests.support.client import chunked, request
 from tests.support.patience import wait
 from tests.support.upstream import Conversation, answering, ok
 
@@ -180,13 +180,33 @@ def test_a_101_that_nobody_asked_for_is_a_protocol_error(proxied: Proxied) -> No
     upstream.ended()
 
 
-def test_a_request_with_a_body_cannot_upgrade(proxied: Proxied) -> None:
+OFFERING = ("Connection: upgrade", "Upgrade: h2c")
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        request("POST", "/", *OFFERING, body=b"hello"),
+        request("POST", "/", *OFFERING, "Transfer-Encoding: chunked") + chunked(b"hel", b"lo"),
+    ],
+    ids=["length", "chunked"],
+)
+@pytest.mark.parametrize("separately", [False, True], ids=["at once", "byte by byte"])
+def test_a_request_with_a_body_cannot_upgrade(
+    proxied: Proxied, raw: bytes, separately: bool
+) -> None:
     gateway, upstream = proxied()
-    raw = request("POST", "/", "Connection: upgrade", "Upgrade: h2c", body=b"hello")
-    assert gateway.fetch(raw).status == 200
+    stream = raw + request("GET", "/next")
+    with gateway.client() as client:
+        if separately:
+            client.send_separately((stream[i : i + 1] for i in range(len(stream))), gateway.settle)
+        else:
+            client.send(stream)
+        assert [client.response().status for _ in range(2)] == [200, 200]
     received = upstream.next_request()
     assert received.body == b"hello"
     assert received.names().isdisjoint({"upgrade", "connection"})
+    assert upstream.next_request().target == "/next"
 
 
 @pytest.mark.parametrize(

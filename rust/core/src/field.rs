@@ -54,8 +54,89 @@ pub enum Field {
     Other,
 }
 
-/// Longest name that is recognised as a whole.
-const LONGEST: usize = 32;
+/// The names that mean something, in lower case, sorted by length.
+static KNOWN: [(&[u8], Field); 55] = [
+    (b"te", Field::HopByHop),
+    (b"age", Field::Essential),
+    (b"via", Field::Via),
+    (b"host", Field::Host),
+    (b"date", Field::Date),
+    (b"etag", Field::Essential),
+    (b"vary", Field::Essential),
+    (b"allow", Field::Essential),
+    (b"range", Field::Essential),
+    (b"accept", Field::Other),
+    (b"cookie", Field::Essential),
+    (b"expect", Field::Expect),
+    (b"origin", Field::Origin),
+    (b"server", Field::Other),
+    (b"expires", Field::Essential),
+    (b"trailer", Field::HopByHop),
+    (b"upgrade", Field::Upgrade),
+    (b"location", Field::Essential),
+    (b"forwarded", Field::Reserved),
+    (b"x-real-ip", Field::Reserved),
+    (b"connection", Field::Connection),
+    (b"user-agent", Field::Other),
+    (b"keep-alive", Field::HopByHop),
+    (b"set-cookie", Field::Essential),
+    (b"tracestate", Field::Tracestate),
+    (b"retry-after", Field::Essential),
+    (b"traceparent", Field::Traceparent),
+    (b"x-forwarded", Field::Reserved),
+    (b"content-type", Field::Essential),
+    (b"x-request-id", Field::RequestId),
+    (b"authorization", Field::Essential),
+    (b"cache-control", Field::Essential),
+    (b"content-range", Field::Essential),
+    (b"last-modified", Field::Essential),
+    (b"x-rewrite-url", Field::Reserved),
+    (b"content-length", Field::ContentLength),
+    (b"http2-settings", Field::HopByHop),
+    (b"x-original-url", Field::Reserved),
+    (b"accept-encoding", Field::Other),
+    (b"accept-language", Field::Other),
+    (b"x-forwarded-for", Field::ForwardedFor),
+    (b"x-frame-options", Field::Essential),
+    (b"content-encoding", Field::Essential),
+    (b"proxy-connection", Field::HopByHop),
+    (b"www-authenticate", Field::Essential),
+    (b"x-forwarded-host", Field::ForwardedHost),
+    (b"transfer-encoding", Field::TransferEncoding),
+    (b"x-forwarded-proto", Field::ForwardedProto),
+    (b"proxy-authenticate", Field::HopByHop),
+    (b"proxy-authorization", Field::HopByHop),
+    (b"x-content-type-options", Field::Essential),
+    (b"content-security-policy", Field::Essential),
+    (b"strict-transport-security", Field::Essential),
+    (b"access-control-request-method", Field::RequestMethod),
+    (b"access-control-request-headers", Field::RequestHeaders),
+];
+
+/// Length of the longest of [`KNOWN`].
+const LONGEST: usize = KNOWN[KNOWN.len() - 1].0.len();
+
+/// Where the names of each length start in [`KNOWN`], and one more for the end of the last.
+static STARTS: [u8; LONGEST + 2] = starts();
+
+const fn starts() -> [u8; LONGEST + 2] {
+    let mut starts = [0; LONGEST + 2];
+    let mut index = 0;
+    let mut length = 0;
+    while index < KNOWN.len() {
+        assert!(
+            length <= KNOWN[index].0.len() + 1,
+            "KNOWN is sorted by length"
+        );
+        while length <= KNOWN[index].0.len() {
+            starts[length] = index as u8;
+            length += 1;
+        }
+        index += 1;
+    }
+    starts[LONGEST + 1] = KNOWN.len() as u8;
+    starts
+}
 
 /// A name that is not a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,24 +150,12 @@ impl Field {
     /// [`NotAToken`] when the name is empty or has a byte that is no tchar.
     #[inline]
     pub fn recognise(name: &[u8]) -> Result<Self, NotAToken> {
-        let mut buffer = [0_u8; LONGEST];
-        let length = name.len().min(LONGEST);
-        buffer[..length].copy_from_slice(&name[..length]);
-        // Over the whole buffer, so that the compiler folds many bytes at once.
-        for byte in &mut buffer {
-            *byte = alias(*byte);
-        }
-        // A name that is known as a whole consists of tchar; others have to be looked at.
-        let known = if name.len() == length {
-            Self::whole(&buffer[..length])
-        } else {
-            None
-        };
-        let field = match known {
+        // A name that is known consists of tchar; others have to be looked at.
+        let field = match Self::known(name) {
             Some(field) => field,
-            None if is_token(name) && resembles_framing(name) => Self::Reserved,
-            None if is_token(name) => Self::by_prefix(&buffer[..length]),
-            None => return Err(NotAToken),
+            None if !is_token(name) => return Err(NotAToken),
+            None if resembles_framing(name) => Self::Reserved,
+            None => Self::by_prefix(name),
         };
         match field {
             Self::Other | Self::Essential | Self::Origin | Self::Date => Ok(field),
@@ -98,71 +167,25 @@ impl Field {
         }
     }
 
-    /// The field with this lower-case name, if it means something.
-    fn whole(name: &[u8]) -> Option<Self> {
-        // The compiler turns this into a choice by length, then bytes.
-        Some(match name {
-            b"te"
-            | b"keep-alive"
-            | b"proxy-connection"
-            | b"proxy-authenticate"
-            | b"proxy-authorization"
-            | b"trailer"
-            | b"http2-settings" => Self::HopByHop,
-            b"via" => Self::Via,
-            b"host" => Self::Host,
-            b"date" => Self::Date,
-            b"origin" => Self::Origin,
-            b"expect" => Self::Expect,
-            b"upgrade" => Self::Upgrade,
-            b"connection" => Self::Connection,
-            b"content-length" => Self::ContentLength,
-            b"transfer-encoding" => Self::TransferEncoding,
-            b"x-request-id" => Self::RequestId,
-            b"traceparent" => Self::Traceparent,
-            b"tracestate" => Self::Tracestate,
-            b"x-forwarded-for" => Self::ForwardedFor,
-            b"x-forwarded-proto" => Self::ForwardedProto,
-            b"x-forwarded-host" => Self::ForwardedHost,
-            b"access-control-request-method" => Self::RequestMethod,
-            b"access-control-request-headers" => Self::RequestHeaders,
-            b"forwarded" | b"x-forwarded" | b"x-real-ip" | b"x-original-url" | b"x-rewrite-url" => {
-                Self::Reserved
-            }
-            b"age"
-            | b"vary"
-            | b"etag"
-            | b"allow"
-            | b"range"
-            | b"cookie"
-            | b"expires"
-            | b"location"
-            | b"set-cookie"
-            | b"retry-after"
-            | b"content-type"
-            | b"authorization"
-            | b"cache-control"
-            | b"content-range"
-            | b"last-modified"
-            | b"content-encoding"
-            | b"www-authenticate"
-            | b"x-frame-options"
-            | b"x-content-type-options"
-            | b"content-security-policy"
-            | b"strict-transport-security" => Self::Essential,
-            // So common that it pays to know them.
-            b"accept" | b"accept-encoding" | b"accept-language" | b"user-agent" | b"server" => {
-                Self::Other
-            }
-            _ => return None,
-        })
+    /// The field with this name, if it is one of [`KNOWN`].
+    fn known(name: &[u8]) -> Option<Self> {
+        let start = *STARTS.get(name.len())?;
+        let end = *STARTS.get(name.len() + 1)?;
+        KNOWN[usize::from(start)..usize::from(end)]
+            .iter()
+            .find(|(known, _)| is_spelling(name, known))
+            .map(|&(_, field)| field)
     }
 
-    /// What the beginning of a lower-case name makes of it.
+    /// What the beginning of a name makes of it.
     fn by_prefix(name: &[u8]) -> Self {
-        if name.starts_with(b"x-forwarded-") {
+        let starts_with = |prefix: &[u8]| {
+            name.split_at_checked(prefix.len())
+                .is_some_and(|(start, _)| is_spelling(start, prefix))
+        };
+        if starts_with(b"x-forwarded-") {
             Self::Reserved
-        } else if name.starts_with(b"access-control-") {
+        } else if starts_with(b"access-control-") {
             Self::AccessControl
         } else {
             Self::Other
@@ -192,66 +215,13 @@ fn resembles_framing(name: &[u8]) -> bool {
     is(b"transferencoding") || is(b"contentlength")
 }
 
-/// `byte` in lower case, and `-` for `_`, whatever it may be otherwise.
-const fn alias(byte: u8) -> u8 {
-    let is_upper = byte.wrapping_sub(b'A') < 26;
-    let lower = byte | (is_upper as u8) << 5;
-    if lower == b'_' { b'-' } else { lower }
-}
-
-/// A set of field names with a small number for each, asked for every field of a message.
-///
-/// Most names differ from all members in length alone, which one bit decides.
-#[derive(Debug, Default)]
-pub struct FieldNames {
-    lengths: u64,
-    members: Vec<(Box<[u8]>, usize)>,
-}
-
-impl FieldNames {
-    /// Add a name, in any spelling. The first number given to a name stays.
-    pub fn insert(&mut self, name: &[u8], number: usize) {
-        if self.get(name).is_none() {
-            self.lengths |= Self::length_bit(name);
-            let member = name.iter().map(|&byte| folded(byte)).collect();
-            self.members.push((member, number));
-        }
-    }
-
-    /// The number of `name`, whatever its case and with `_` as `-`.
-    #[must_use]
-    #[inline]
-    pub fn get(&self, name: &[u8]) -> Option<usize> {
-        if self.lengths & Self::length_bit(name) == 0 {
-            return None;
-        }
-        self.search(name)
-    }
-
-    /// Whether `name` is a member.
-    #[must_use]
-    #[inline]
-    pub fn contains(&self, name: &[u8]) -> bool {
-        self.get(name).is_some()
-    }
-
-    fn search(&self, name: &[u8]) -> Option<usize> {
-        let same = |member: &[u8]| {
-            member.len() == name.len()
-                && member
-                    .iter()
-                    .zip(name)
-                    .all(|(&form, &byte)| form == folded(byte))
-        };
-        self.members
-            .iter()
-            .find(|(member, _)| same(member))
-            .map(|&(_, number)| number)
-    }
-
-    const fn length_bit(name: &[u8]) -> u64 {
-        1 << (name.len() & 63)
-    }
+/// Whether `name` is `known`, which is in lower case and as long, in any case and with `_` as `-`.
+#[must_use]
+#[inline]
+pub fn is_spelling(name: &[u8], known: &[u8]) -> bool {
+    name.iter()
+        .zip(known)
+        .all(|(&byte, &form)| folded(byte) == form)
 }
 
 #[cfg(test)]
@@ -332,17 +302,5 @@ mod tests {
                 "{name:?}"
             );
         }
-    }
-
-    #[test]
-    fn sets_ignore_case_and_separators() {
-        let mut names = FieldNames::default();
-        names.insert(b"X-User-ID", 0);
-        names.insert(b"x_user_id", 1);
-        names.insert(b"Server", 2);
-        assert_eq!(names.get(b"x-user_id"), Some(0));
-        assert_eq!(names.get(b"SERVER"), Some(2));
-        assert_eq!(names.get(b"Served"), None);
-        assert_eq!(names.get(b"X"), None);
     }
 }

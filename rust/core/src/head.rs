@@ -108,15 +108,11 @@ impl Outgoing<'_> {
         }
         if self.adds(b"X-Forwarded-Proto") {
             let own: &[u8] = if self.peer.secure { b"https" } else { b"http" };
-            let given = request
-                .forwarded_proto
-                .filter(|value| self.peer.trusted && matches!(*value, b"http" | b"https"));
+            let given = request.singles.forwarded_proto.once().filter(|value| self.peer.trusted && matches!(*value, b"http" | b"https"));
             put_field(out, b"X-Forwarded-Proto", given.unwrap_or(own));
         }
         if self.adds(b"X-Forwarded-Host") {
-            let given = request
-                .forwarded_host
-                .filter(|value| self.peer.trusted && Authority::parse(value).is_some());
+            let given = request.singles.forwarded_host.once().filter(|value| self.peer.trusted && Authority::parse(value).is_some());
             if let Some(host) = given.or(request.host.map(|host| host.text)) {
                 put_field(out, b"X-Forwarded-Host", host);
             }

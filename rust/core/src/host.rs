@@ -1,5 +1,6 @@
 //! Host names and authorities (RFC 9110 section 7.2, RFC 3986 section 3.2), strictly.
 
+use std::borrow::Cow;
 use std::net::Ipv6Addr;
 
 use crate::grammar::digits;
@@ -49,38 +50,18 @@ impl<'a> Authority<'a> {
             && self.port.unwrap_or(default) == other.port.unwrap_or(default)
     }
 
-    /// The host in the form in which routes are looked up.
+    /// The host in the form in which routes are looked up: in lower case and without the dot of a
+    /// fully qualified name. Nearly always it is written so.
     #[must_use]
-    pub fn lookup_name(&self) -> LookupName {
-        LookupName::new(self.name)
-    }
-}
-
-/// A host in lower case and without the dot of a fully qualified name.
-#[derive(Debug, Clone, Copy)]
-pub struct LookupName {
-    bytes: [u8; LONGEST],
-    length: u8,
-}
-
-impl LookupName {
-    fn new(name: &[u8]) -> Self {
-        let name = name.strip_suffix(b".").unwrap_or(name);
-        let mut bytes = [0; LONGEST];
-        for (slot, byte) in bytes.iter_mut().zip(name) {
-            *slot = byte.to_ascii_lowercase();
-        }
-        Self {
-            bytes,
-            length: name.len().min(LONGEST) as u8,
-        }
-    }
-
-    /// The text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub fn lookup_name(&self) -> Cow<'a, str> {
+        let name = self.name.strip_suffix(b".").unwrap_or(self.name);
         // Hosts are ASCII; an empty name is what no route has.
-        std::str::from_utf8(&self.bytes[..usize::from(self.length)]).unwrap_or_default()
+        let name = std::str::from_utf8(name).unwrap_or_default();
+        if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            Cow::Owned(name.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(name)
+        }
     }
 }
 
@@ -170,9 +151,11 @@ mod tests {
 
     #[test]
     fn names_are_looked_up_in_lower_case_without_final_dot() {
-        let name = Authority::parse(b"API.Example.:80")
-            .expect("a host")
-            .lookup_name();
-        assert_eq!(name.as_str(), "api.example");
+        let name = |text: &'static str| {
+            let authority = Authority::parse(text.as_bytes()).expect(text);
+            authority.lookup_name()
+        };
+        assert_eq!(name("API.Example.:80"), "api.example");
+        assert!(matches!(name("api.example:80"), Cow::Borrowed("api.example")));
     }
 }

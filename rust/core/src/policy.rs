@@ -2,7 +2,8 @@
 //! ready to be sent, and sets of names that are quick to ask.
 
 use crate::cors::{Cors, OwnedField};
-use crate::field::{Field, FieldNames};
+use crate::field::Field;
+use crate::field_names::FieldNames;
 use crate::grammar::{is_field_value, trim};
 use crate::host::Authority;
 use crate::rewrite::{Rewrite, UpstreamHost, parse_prefix};

@@ -2,17 +2,16 @@
 
 use std::borrow::Cow;
 
-use crate::connection::{self, Options};
+use crate::connection;
 use crate::decision::{Reason, Refusal};
 use crate::field::Field;
-use crate::framing::{Framing, FramingError, RequestBody, Seen, Version};
-use crate::grammar::{is_field_value, is_token, trim};
+use crate::framing::{FramingError, RequestBody, Seen, Version};
+use crate::grammar::is_token;
 use crate::host::Authority;
+use crate::lines::{Line, Lines, LinesError, RawFields};
+use crate::route::Question;
 use crate::specification::Limits;
 use crate::target::Target;
-
-/// The fields of a message as a tokeniser delivered them, in wire order.
-pub type RawFields<'a> = [(&'a [u8], &'a [u8])];
 
 /// A request head as a tokeniser delivered it.
 #[derive(Debug, Clone, Copy)]
@@ -27,133 +26,29 @@ pub struct RawRequest<'a> {
     pub version: u32,
 }
 
-/// One field line with a valid name and value.
-#[derive(Debug, Clone, Copy)]
-pub struct Line<'a> {
-    /// Name as it was written.
-    pub name: &'a [u8],
-    /// Value without whitespace around it.
-    pub value: &'a [u8],
-    /// What it is to the gateway.
-    pub field: Field,
-}
-
-/// The field lines of a request or response, with what frames and routes every message.
-#[derive(Debug)]
-pub struct Lines<'a> {
-    /// The lines, in wire order.
-    pub all: Vec<Line<'a>>,
-    /// Bytes of all lines on the wire.
-    pub size: usize,
-    /// Content-Length.
-    pub content_length: Seen<'a>,
-    /// The values of Transfer-Encoding.
-    pub transfer_encoding: Vec<&'a [u8]>,
-    /// Options of Connection.
-    pub options: Options<'a>,
-}
-
-/// Why the fields of a message are refused.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LinesError {
-    /// More lines or bytes than the limits allow.
-    TooLarge(&'static str),
-    /// Syntax.
-    Malformed(&'static str),
-}
-
-impl LinesError {
-    /// One sentence for the client or the log.
-    #[must_use]
-    pub const fn detail(self) -> &'static str {
-        match self {
-            Self::TooLarge(detail) | Self::Malformed(detail) => detail,
-        }
-    }
-}
-
-impl<'a> Lines<'a> {
-    /// Check and recognise each field of a message.
-    ///
-    /// # Errors
-    ///
-    /// [`LinesError`] when a limit is passed or a name or value may not stand.
-    pub fn read(fields: &RawFields<'a>, limits: &Limits) -> Result<Self, LinesError> {
-        if fields.len() > limits.header_count {
-            return Err(LinesError::TooLarge("There are too many header fields."));
-        }
-        let mut lines = Self {
-            all: Vec::with_capacity(fields.len()),
-            size: 0,
-            content_length: Seen::Absent,
-            transfer_encoding: Vec::new(),
-            options: Options::default(),
-        };
-        for &(name, value) in fields {
-            // Two bytes for ": ", two for the line's end.
-            lines.size += name.len() + value.len() + 4;
-            if lines.size > limits.header_bytes {
-                return Err(LinesError::TooLarge("The header fields are too large."));
-            }
-            lines.push(name, trim(value))?;
-        }
-        Ok(lines)
-    }
-
-    #[inline]
-    fn push(&mut self, name: &'a [u8], value: &'a [u8]) -> Result<(), LinesError> {
-        let field = Field::recognise(name)
-            .map_err(|_| LinesError::Malformed("The name of a header field is malformed."))?;
-        if !is_field_value(value) {
-            return Err(LinesError::Malformed(
-                "The value of a header field is malformed.",
-            ));
-        }
-        match field {
-            Field::ContentLength => self.content_length.add(value),
-            Field::TransferEncoding => self.transfer_encoding.push(value),
-            Field::Connection => self.options.read(value).map_err(|_| {
-                LinesError::Malformed("The Connection field nominates too many fields.")
-            })?,
-            _ => {}
-        }
-        self.all.push(Line { name, value, field });
-        Ok(())
-    }
-
-    /// The fields that frame the message.
-    #[must_use]
-    pub fn framing(&self, version: Version) -> Framing<'_> {
-        Framing {
-            version,
-            content_length: self.content_length,
-            transfer_encoding: &self.transfer_encoding,
-        }
-    }
-
-    /// The values of one field, in wire order.
-    #[must_use]
-    pub fn values(&self, field: Field) -> impl DoubleEndedIterator<Item = &'a [u8]> + '_ {
-        self.all
-            .iter()
-            .filter(move |line| line.field == field)
-            .map(|line| line.value)
-    }
-}
-
-/// The fields of a request that must not be repeated to be believed.
+/// The fields of a request that count only where they stand alone.
 #[derive(Debug, Default)]
-struct Singles<'a> {
-    host: Seen<'a>,
-    expect: Seen<'a>,
-    upgrade: Seen<'a>,
-    request_id: Seen<'a>,
-    forwarded_proto: Seen<'a>,
-    forwarded_host: Seen<'a>,
-    traceparent: Seen<'a>,
-    origin: Seen<'a>,
-    request_method: Seen<'a>,
-    request_headers: Seen<'a>,
+pub struct Singles<'a> {
+    /// Host.
+    pub host: Seen<'a>,
+    /// Expect.
+    pub expect: Seen<'a>,
+    /// Upgrade.
+    pub upgrade: Seen<'a>,
+    /// X-Request-ID, believed from trusted peers only; so are the next three.
+    pub request_id: Seen<'a>,
+    /// X-Forwarded-Proto.
+    pub forwarded_proto: Seen<'a>,
+    /// X-Forwarded-Host.
+    pub forwarded_host: Seen<'a>,
+    /// traceparent.
+    pub traceparent: Seen<'a>,
+    /// Origin.
+    pub origin: Seen<'a>,
+    /// Access-Control-Request-Method.
+    pub request_method: Seen<'a>,
+    /// Access-Control-Request-Headers.
+    pub request_headers: Seen<'a>,
 }
 
 impl<'a> Singles<'a> {
@@ -192,6 +87,8 @@ pub struct RequestHead<'a> {
     pub path: Cow<'a, str>,
     /// The server that is asked for: Host, or what absolute-form names.
     pub host: Option<Authority<'a>>,
+    /// Its name, as routes are looked up.
+    pub host_name: Option<Cow<'a, str>>,
     /// Field lines.
     pub lines: Lines<'a>,
     /// Body.
@@ -200,20 +97,8 @@ pub struct RequestHead<'a> {
     pub expects_continue: bool,
     /// Protocols to which the client wishes to change and may.
     pub upgrade: Option<&'a [u8]>,
-    /// X-Request-ID, believed from trusted peers only; so are the next three.
-    pub request_id: Option<&'a [u8]>,
-    /// X-Forwarded-Proto.
-    pub forwarded_proto: Option<&'a [u8]>,
-    /// X-Forwarded-Host.
-    pub forwarded_host: Option<&'a [u8]>,
-    /// traceparent.
-    pub traceparent: Option<&'a [u8]>,
-    /// Origin.
-    pub origin: Option<&'a [u8]>,
-    /// Access-Control-Request-Method.
-    pub request_method: Option<&'a [u8]>,
-    /// Access-Control-Request-Headers.
-    pub request_headers: Option<&'a [u8]>,
+    /// Fields that count only where they stand alone.
+    pub singles: Singles<'a>,
 }
 
 impl<'a> RequestHead<'a> {
@@ -252,6 +137,7 @@ impl<'a> RequestHead<'a> {
             target,
             path,
             host,
+            host_name: host.map(|host| host.lookup_name()),
             body,
             // Ignored from 1.0 clients, and without a body there is nothing to wait for.
             expects_continue: version == Version::Http11
@@ -261,29 +147,31 @@ impl<'a> RequestHead<'a> {
                 .upgrade
                 .once()
                 .filter(|value| may_upgrade && connection::may_be_tunnelled(value)),
-            request_id: singles.request_id.once(),
-            forwarded_proto: singles.forwarded_proto.once(),
-            forwarded_host: singles.forwarded_host.once(),
-            traceparent: singles.traceparent.once(),
-            origin: singles.origin.once(),
-            request_method: singles.request_method.once(),
-            request_headers: singles.request_headers.once(),
+            singles,
             lines,
         })
     }
 
     /// Whether the connection may persist after the exchange.
+    ///
+    /// Not after a body of GET or HEAD, whose meaning is not defined (RFC 9110 section 9.3.1): one
+    /// side may read it and another take it for the next request.
     #[must_use]
-    pub const fn persists(&self) -> bool {
-        self.lines.options.persists(self.version)
+    pub fn persists(&self) -> bool {
+        let has_undefined_body = matches!(self.method, b"GET" | b"HEAD") && !self.body.is_empty();
+        self.lines.options.persists(self.version) && !has_undefined_body
     }
 
-    /// Whether there is a body whose meaning is not defined (RFC 9110 section 9.3.1).
-    ///
-    /// One side may read it and another take it for the next request, so nothing may follow it.
+    /// What a route is chosen by.
     #[must_use]
-    pub fn has_undefined_body(&self) -> bool {
-        matches!(self.method, b"GET" | b"HEAD") && !self.body.is_empty()
+    pub fn question(&self) -> Question<'_> {
+        Question {
+            host: self.host_name.as_deref(),
+            path: &self.path,
+            method: self.method,
+            lines: &self.lines.all,
+            query: self.target.query,
+        }
     }
 }
 

@@ -6,12 +6,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pygateway.config import Config, load_mapping
-from tests.config.configurations import configurations
+from tests.config.configurations import PATIENT, configurations
 from tests.config.reading import read, route
 
 
 @given(configurations())
-@settings(max_examples=60)
+@settings(PATIENT, max_examples=60)
 def test_json_round_trip_is_exact(mapping: dict[str, object]) -> None:
     config = load_mapping(mapping)
     again = Config.from_json(config.to_json())
@@ -20,6 +20,7 @@ def test_json_round_trip_is_exact(mapping: dict[str, object]) -> None:
 
 
 @given(st.integers(min_value=10, max_value=3_600_000))
+@settings(PATIENT)
 def test_durations_survive_the_round_trip(milliseconds: int) -> None:
     config = load_mapping({"timeouts": {"response": f"{milliseconds}ms"}})
     assert Config.from_json(config.to_json()).timeouts.response == milliseconds / 1000

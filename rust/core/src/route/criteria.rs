@@ -1,7 +1,7 @@
 //! What a route asks of a request besides its host and path.
 
 use crate::grammar::hexadecimal;
-use crate::request::Line;
+use crate::lines::Line;
 
 /// A name that must be there, with any or one certain value.
 #[derive(Debug, Clone)]

@@ -11,7 +11,7 @@ use std::ops::ControlFlow;
 use super::criteria::{Criteria, Mismatch};
 use super::pattern::{HostPattern, PathPattern, Segment, first_segment};
 use super::precedence::Precedence;
-use crate::request::Line;
+use crate::lines::Line;
 
 /// What a route is chosen by.
 #[derive(Debug, Clone, Copy)]
