@@ -180,10 +180,14 @@ def _render(method: bytes, version: str, request: _Request) -> bytes:
 
 
 class EchoServer:
-    """Listens for requests and echoes them."""
+    """Listens for requests and echoes them.
+
+    Attributes:
+        connections: Those that are open.
+    """
 
     def __init__(self) -> None:
-        self._connections: set[EchoConnection] = set()
+        self.connections: set[EchoConnection] = set()
         self._emptied = asyncio.Event()
         self._server: asyncio.Server | None = None
 
@@ -209,21 +213,21 @@ class EchoServer:
             return
         self._server.close()
         self._server = None
-        for connection in tuple(self._connections):
+        for connection in tuple(self.connections):
             connection.transport.close()
-        if self._connections:
+        if self.connections:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._emptied.wait(), CLOSE_GRACE)
-        for connection in tuple(self._connections):
+        for connection in tuple(self.connections):
             connection.transport.abort()
 
     def joined(self, connection: EchoConnection) -> None:
         """A client has connected."""
-        self._connections.add(connection)
+        self.connections.add(connection)
         self._emptied.clear()
 
     def left(self, connection: EchoConnection) -> None:
         """A client's connection has ended."""
-        self._connections.discard(connection)
-        if not self._connections:
+        self.connections.discard(connection)
+        if not self.connections:
             self._emptied.set()

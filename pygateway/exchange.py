@@ -379,8 +379,11 @@ class Exchange:
             self.upstream = None
             # One that has answered before the request was complete may be reading it still, and
             # one that does not expect a body with this method may take it for the next request.
+            # (The gate closes the client's connection after such a request, too.)
             doubtful = not self.request_done or (
-                self.request_bytes and self.method in BODY_UNEXPECTED
+                framing & CLOSES
+                and self.method in BODY_UNEXPECTED
+                and self.forward.body_length != 0
             )
             upstream.release(reusable=reusable and not doubtful)
         if not self.finished:

@@ -263,9 +263,12 @@ class ClientConnection(asyncio.Protocol):
             return b""
         method = parser.get_method()
         target = self._target
-        version = self._read_version(head, len(method) + len(target) + 1)
-        if not version:
-            return b""
+        line = len(method) + len(target) + 1
+        version = 11
+        if head[line : line + 11] != b" HTTP/1.1\r\n":
+            version = self._read_version(head[line : line + 11])
+            if not version:
+                return b""
         done = self._complete if not upgrade else not _announces_body(headers)
         exchange = Exchange(self, self._proxy, method, done)
         # Body bytes that came with the head are sent with the head.
@@ -283,14 +286,11 @@ class ClientConnection(asyncio.Protocol):
             exchange.client_half_closed()
         return rest
 
-    def _read_version(self, head: bytes, line: int) -> int:
-        """Tell the version, 10 or 11; 0 where the request was refused for it.
+    def _read_version(self, ending: bytes) -> int:
+        """Tell a version other than 1.1 from the request line's `ending`; 0 after a refusal.
 
         The request line has to be exactly what the parser saw: one space, one space, one version.
         """
-        ending = head[line : line + 11]
-        if ending == b" HTTP/1.1\r\n":
-            return 11
         if ending == b" HTTP/1.0\r\n":
             return 10
         if ending.startswith(b" HTTP/") and ending.endswith(b"\r\n"):
@@ -445,7 +445,13 @@ class ClientConnection(asyncio.Protocol):
         if self._state >= LINGERING:
             return
         if self._state == HOLDING and not (close or self._proxy.draining):
-            self._next_request()
+            if self._buffer or self._pauses or self._half_closed:
+                self._next_request()
+                return
+            self._state = HEAD
+            self._head_begun = False
+            self.deadline = self._server.sweep.now + self._server.timeouts.idle
+            self.final_deadline = NEVER
             return
         if self._state == TUNNEL:
             self._close()

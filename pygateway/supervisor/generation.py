@@ -78,9 +78,12 @@ class Generation:
                 await self._start(slot)
             except WorkerFailed as failure:
                 get_logger().warning("worker did not start", worker=slot, detail=str(failure))
-                lifetime = 0.0
+            except Exception:
+                # Whatever it is, a slot is never given up.
+                get_logger().exception("internal error", worker=slot)
             else:
                 return
+            lifetime = 0.0
 
     async def retire(self) -> None:
         """Let the workers finish what they have begun, and wait until they have ended."""

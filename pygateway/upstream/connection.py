@@ -174,7 +174,9 @@ class UpstreamConnection(asyncio.Protocol):
         if self._failure is not None:
             self._fail(self._failure)
         elif self._complete:
-            self._respond(exchange, reusable=self._persists)
+            reusable = self._persists and self._began == 1
+            self._expect_response()
+            exchange.response_end(reusable=reusable)
         elif exchange.response_started:
             if exchange.forward.head_only:
                 self._respond_to_head(exchange)

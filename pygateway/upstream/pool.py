@@ -31,10 +31,10 @@ class Pool:
 
     __slots__ = (
         "_connector",
+        "_max_idle",
         "_policy",
         "_sweep",
         "_waiting",
-        "closed",
         "head_limit",
         "host_line",
         "idle",
@@ -52,7 +52,7 @@ class Pool:
         self.head_limit = head_limit
         self.idle: deque[UpstreamConnection] = deque()
         self.total = 0
-        self.closed = False
+        self._max_idle = policy.max_idle
         sweep.add_chore(self)
 
     @property
@@ -110,11 +110,12 @@ class Pool:
             if not turn.done():
                 turn.set_result(connection)
                 return
-        if self.closed or len(self.idle) >= self._policy.max_idle:
+        idle = self.idle
+        if len(idle) < self._max_idle:
+            connection.idle_since = self._sweep.now
+            idle.append(connection)
+        else:
             connection.abort()
-            return
-        connection.idle_since = self._sweep.now
-        self.idle.append(connection)
 
     def forget(self, connection: UpstreamConnection) -> None:
         """A connection has closed."""
@@ -132,7 +133,7 @@ class Pool:
 
     def close(self) -> None:
         """Close what is idle, now and from now on."""
-        self.closed = True
+        self._max_idle = 0
         while self.idle:
             self.idle.popleft().abort()
 

@@ -5,11 +5,11 @@ import json
 import signal
 import socket
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from pygateway.cli.proxy import configuration, split_prefix
+from pygateway.config import load_mapping
 from tests.cli.conftest import Run
 from tests.support.client import Client, request
 from tests.support.messages import Response
@@ -95,10 +95,14 @@ def test_a_url_is_split_into_endpoint_and_prefix(url: str, endpoint: str, prefix
     assert split_prefix(url) == (endpoint, prefix)
 
 
-def test_a_unix_upstream_can_be_proxied_to(tmp_path: Path) -> None:
+def test_the_options_become_a_configuration() -> None:
     arguments = argparse.Namespace(
-        to=f"unix:{tmp_path}/a.sock", listen="127.0.0.1:0", host="preserve", workers=None
+        to="http://a:1/base", listen="127.0.0.1:0", host="upstream", workers="3"
     )
-    assert configuration(arguments)["upstreams"] == {
-        "to": {"endpoints": [f"unix:{tmp_path}/a.sock"]}
-    }
+    config = load_mapping(configuration(arguments))
+    assert (str(config.listeners[0].address), config.workers) == ("127.0.0.1:0", 3)
+    assert config.upstreams["to"].endpoints[0].url == "http://a:1"
+    assert (config.routes[0].rewrite.host, config.routes[0].rewrite.add_prefix) == (
+        "upstream",
+        "/base",
+    )

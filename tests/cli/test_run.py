@@ -36,7 +36,7 @@ def file(tmp_path: Path) -> Path:
     return made
 
 
-def fetch(address: tuple[str, int]) -> str:
+def fetch(address: tuple[str, int] | str) -> str:
     with Client(address) as client:
         answer = client.exchange(request("GET", "/"))
         assert answer.status == 200, answer
@@ -229,6 +229,20 @@ def test_reloading_under_load_fails_no_request_and_leaks_no_descriptor(file: Pat
         assert {"first", "version 1", "version 2"} <= set(answers)
         # A listening socket that one of the three workers had is kept; see `listening`.
         assert descriptors(program.pid) == before + 1
+
+
+def test_a_unix_listener_outlives_a_reload(file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "gateway.sock"
+    write(file, "first", listen=f"unix:{path}")
+    with Program("run", "-c", file) as program:
+        program.event("listening")
+        write(file, "second", listen=f"unix:{path}")
+        program.send(signal.SIGHUP)
+        program.event("old workers ended")
+        assert fetch(str(path)) == "second"
+        program.send(signal.SIGTERM)
+        assert program.exit_code() == 0
+    assert not path.exists()
 
 
 def test_a_bad_file_is_refused_and_the_last_good_one_stays(file: Path) -> None:

@@ -128,6 +128,7 @@ def test_upgrade_is_not_for_http_1_0() -> None:
         (Rewrite(path="/x{path}"), b"/a?q=1", b"/x/a?q=1"),
         (Rewrite(path="/{rest}"), b"/a/b", b"/a/b"),
         (Rewrite(path="/t/{host}"), b"/a", b"/t/a.example"),
+        (Rewrite(path="/t/{rest}/x"), b"/", b"/t/x"),
     ],
 )
 def test_rewriting(rewrite: Rewrite, target: bytes, expected: bytes) -> None:

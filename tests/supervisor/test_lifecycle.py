@@ -441,6 +441,17 @@ def test_a_reload_moves_to_another_address(toys: Toys, tmp_path: Path) -> None:
         assert refused(old)
 
 
+def test_a_reload_keeps_the_file_of_a_unix_listener(toys: Toys, tmp_path: Path) -> None:
+    path = tmp_path / "gateway.sock"
+    toys.write(listen=f"unix:{path}")
+    with toys.run() as program:
+        program.event("listening")
+        toys.write("serves-anew", listen=f"unix:{path}")
+        reload(program)
+        program.event("old workers ended")
+        assert who(str(path))["route"] == "serves-anew"
+
+
 def test_a_reload_to_a_busy_address_is_refused(toys: Toys) -> None:
     with toys.run() as program, socket.socket() as other:
         address = program.address()
@@ -495,6 +506,18 @@ def test_reloads_beyond_the_limit_wait_for_old_workers(toys: Toys) -> None:
             program.event("reloaded", 5)
             for talk in talks[1:]:
                 assert talk.say("go") == b"done\n"
+
+
+def test_nohup_is_honoured_where_hangup_would_only_stop(toys: Toys) -> None:
+    handler = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with toys.run("once") as program:
+            address = program.address()
+            program.send(signal.SIGHUP)
+            assert who(address)["pid"] in children(program.pid)
+            assert not program.events("draining")
+    finally:
+        signal.signal(signal.SIGHUP, handler)
 
 
 def test_hangup_stops_where_there_is_nothing_to_load_again(toys: Toys) -> None:

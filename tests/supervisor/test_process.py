@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -85,6 +86,20 @@ def test_a_command_that_does_not_exist_is_a_failure_with_a_reason() -> None:
     async def scenario() -> None:
         with pytest.raises(WorkerFailed, match="cannot start a worker: No such file or directory"):
             await WorkerProcess.start(0, "{}", [], ("/nowhere/python",))
+
+    run(scenario)
+
+
+def test_running_out_of_descriptors_is_a_failure_with_a_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def exhausted() -> None:
+        raise OSError(24, "Too many open files")
+
+    async def scenario() -> None:
+        monkeypatch.setattr(socket, "socketpair", exhausted)
+        with pytest.raises(WorkerFailed, match="cannot start a worker: Too many open files"):
+            await start()
 
     run(scenario)
 

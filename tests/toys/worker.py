@@ -21,11 +21,14 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from pygateway import worker
 from pygateway.config import Config
 from pygateway.errors import ConfigurationError, ConfigurationProblem
 
+# The file is the supervisor's; from Python 3.13 on a server would remove it when it closes.
+KEEP_FILE: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
 BROKEN = Path(os.environ.get("TOY_DIRECTORY", ".")) / "broken"
 
 
@@ -51,10 +54,11 @@ class ToyGateway:
         if self.behaviour == "hangs":
             await asyncio.Event().wait()
         for each in sockets:
-            start = (
-                asyncio.start_unix_server if each.family == socket.AF_UNIX else asyncio.start_server
-            )
-            self.servers.append(await start(self.converse, sock=each))
+            if each.family == socket.AF_UNIX:
+                server = await asyncio.start_unix_server(self.converse, sock=each, **KEEP_FILE)
+            else:
+                server = await asyncio.start_server(self.converse, sock=each)
+            self.servers.append(server)
 
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answer one client."""

@@ -170,7 +170,6 @@ def test_an_upstream_that_does_not_read_is_given_up(proxied: Proxied) -> None:
         assert response.status == 504
         assert response.closes
         client.remains()
-        client.close()
         sender.join()
 
 

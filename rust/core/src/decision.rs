@@ -65,12 +65,31 @@ pub struct Respond {
     pub reply: Reply,
     /// Why.
     pub kind: Kind,
+    /// What.
+    pub answer: Answer,
+}
+
+/// What the gateway answers by itself.
+#[derive(Debug, Clone)]
+pub struct Answer {
     /// Status.
     pub status: u16,
     /// Fields.
     pub headers: Vec<OwnedField>,
     /// Body.
     pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// An answer that consists of its status.
+    #[must_use]
+    pub const fn empty(status: u16) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Vec::new(),
+        }
+    }
 }
 
 /// A refusal.
@@ -141,6 +160,13 @@ impl Reason {
             Self::Overloaded => "overloaded",
             Self::VersionNotSupported => "version-not-supported",
         }
+    }
+
+    /// Whether the connection may persist after such a rejection: the request was understood, and
+    /// what follows it is known. Otherwise nobody can say where the next one starts.
+    #[must_use]
+    pub const fn permits_persistence(self) -> bool {
+        matches!(self, Self::RouteNotFound | Self::MethodNotAllowed)
     }
 
     /// The reason with a name.

@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use crate::client::Peer;
 use crate::decision::{Decision, Kind};
 use crate::gate::Gate;
-use crate::host::LookupName;
 use crate::reply::Reply;
 use crate::request::{RawRequest, RequestHead};
 use crate::route::table::Matcher;
@@ -76,14 +75,7 @@ impl Gate {
 
     fn candidates(&self, request: &RequestHead<'_>, winner: Option<usize>) -> Vec<Value> {
         let tables = self.tables();
-        let host = request.host.map(|host| host.lookup_name());
-        let question = Question {
-            host: host.as_ref().map(LookupName::as_str),
-            path: &request.path,
-            method: request.method,
-            lines: &request.lines.all,
-            query: request.target.query,
-        };
+        let question = request.question();
         let mut outcomes: Vec<_> = tables
             .routes
             .routes()
@@ -131,5 +123,77 @@ fn outcome(route: &Matcher, question: &Question<'_>) -> Outcome {
         Err(Mismatch::Method) => Outcome::Method,
         Err(Mismatch::Query) => Outcome::Query,
         Err(Mismatch::Header) => Outcome::Header,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{STRANGER, gate};
+
+    fn explain(routes: &[Value], method: &str, target: &str) -> Value {
+        let gate = gate(routes);
+        let raw = RawRequest {
+            method: method.as_bytes(),
+            target: target.as_bytes(),
+            fields: &[(b"Host", b"a.example")],
+            version: 11,
+        };
+        let peer = gate.peer(STRANGER, false).expect("an address");
+        serde_json::from_str(&gate.explain(&raw, &peer)).expect("JSON")
+    }
+
+    #[test]
+    fn each_candidate_says_why_not_the_nearest_first() {
+        let routes = [
+            json!({"name": "host", "hosts": ["b.example"]}),
+            json!({"name": "path", "paths": ["/b"]}),
+            json!({"name": "header", "headers": [["X-A", null]]}),
+            json!({"name": "query", "query": [["q", "1"]]}),
+            json!({"name": "method", "methods": ["POST"]}),
+            json!({"name": "outranked"}),
+            json!({"name": "winner", "paths": ["/a"]}),
+        ];
+        let explained = explain(&routes, "GET", "/./a");
+        assert_eq!(explained["route"], "winner");
+        assert_eq!(explained["canonical_path"], "/a");
+        let candidates = explained["candidates"].as_array().expect("a list");
+        let names: Vec<_> = candidates
+            .iter()
+            .map(|candidate| &candidate["route"])
+            .collect();
+        assert_eq!(
+            names,
+            ["outranked", "method", "query", "header", "path", "host"]
+        );
+        for candidate in candidates {
+            let name = candidate["route"].as_str().expect("a name");
+            let why_not = candidate["why_not"].as_str().expect("a sentence");
+            assert!(why_not.starts_with(name), "{name}: {why_not}");
+        }
+    }
+
+    #[test]
+    fn refusals_and_own_answers_have_reasons() {
+        let routes = [json!({"name": "only", "paths": ["/a"], "methods": ["GET"]})];
+        let reason = |method, target| {
+            let explained = explain(&routes, method, target);
+            assert_eq!(explained["route"], Value::Null);
+            explained["reason"].as_str().expect("a reason").to_owned()
+        };
+        assert!(reason("GET", "/b").starts_with("route-not-found: "));
+        assert!(reason("PUT", "/a").starts_with("method-not-allowed: "));
+        assert!(reason("GET", "/a#b").starts_with("bad-request: "));
+        assert!(reason("GET", "/health").starts_with("health: "));
+    }
+
+    #[test]
+    fn the_list_is_bounded() {
+        let routes = vec![json!({}); MOST_CANDIDATES + 5];
+        let explained = explain(&routes, "GET", "/");
+        assert_eq!(
+            explained["candidates"].as_array().expect("a list").len(),
+            MOST_CANDIDATES
+        );
     }
 }

@@ -108,11 +108,19 @@ impl Outgoing<'_> {
         }
         if self.adds(b"X-Forwarded-Proto") {
             let own: &[u8] = if self.peer.secure { b"https" } else { b"http" };
-            let given = request.singles.forwarded_proto.once().filter(|value| self.peer.trusted && matches!(*value, b"http" | b"https"));
+            let given = request
+                .singles
+                .forwarded_proto
+                .once()
+                .filter(|value| self.peer.trusted && matches!(*value, b"http" | b"https"));
             put_field(out, b"X-Forwarded-Proto", given.unwrap_or(own));
         }
         if self.adds(b"X-Forwarded-Host") {
-            let given = request.singles.forwarded_host.once().filter(|value| self.peer.trusted && Authority::parse(value).is_some());
+            let given = request
+                .singles
+                .forwarded_host
+                .once()
+                .filter(|value| self.peer.trusted && Authority::parse(value).is_some());
             if let Some(host) = given.or(request.host.map(|host| host.text)) {
                 put_field(out, b"X-Forwarded-Host", host);
             }
@@ -215,5 +223,245 @@ fn put_list<'a>(out: &mut Vec<u8>, first: usize, values: impl Iterator<Item = &'
             out.extend_from_slice(b", ");
         }
         out.extend_from_slice(value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::fixture::{PROXY, Request, TextField, gate, get, values};
+    use serde_json::{Value, json};
+
+    fn head(changes: &Value, request: Request<'_>) -> String {
+        request.head(&gate(std::slice::from_ref(changes)))
+    }
+
+    fn with<'a>(fields: &'a [TextField<'a>]) -> Request<'a> {
+        Request {
+            fields,
+            ..get("/a?b")
+        }
+    }
+
+    #[test]
+    fn a_whole_head() {
+        let head = head(&json!({}), with(&[("x-One", "1"), ("X-Two", "2")]));
+        let (start, rest) = head.split_once("X-Request-ID: ").expect("an identifier");
+        assert_eq!(
+            start,
+            "GET /a?b HTTP/1.1\r\nHost: a.example\r\nx-One: 1\r\nX-Two: 2\r\n\
+             X-Forwarded-For: 192.0.2.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: a.example\r\n"
+        );
+        let (_, rest) = rest.split_once("\r\n").expect("a next line");
+        assert!(
+            rest.starts_with("traceparent: 00-") && rest.ends_with("-00\r\nVia: 1.1 gw\r\n\r\n")
+        );
+    }
+
+    #[test]
+    fn what_is_for_the_hop_stays_behind() {
+        let fields = [
+            ("Connection", "close, X-Hop"),
+            ("Keep-Alive", "5"),
+            ("TE", "trailers"),
+            ("Trailer", "X"),
+            ("Proxy-Authorization", "x"),
+            ("x-hop", "1"),
+            ("Upgrade", "websocket"),
+            ("X-End", "1"),
+        ];
+        let head = head(&json!({}), with(&fields));
+        for name in [
+            "Connection",
+            "Keep-Alive",
+            "TE",
+            "Trailer",
+            "Proxy-Authorization",
+            "X-Hop",
+            "Upgrade",
+        ] {
+            assert!(values(&head, name).is_empty(), "{name}");
+        }
+        assert_eq!(values(&head, "X-End"), ["1"]);
+    }
+
+    #[test]
+    fn strangers_forge_nothing() {
+        let fields = [
+            ("X-Forwarded-For", "6.6.6.6"),
+            ("X_Forwarded_For", "6.6.6.6"),
+            ("X-Forwarded-Proto", "https"),
+            ("X-Forwarded-Host", "evil"),
+            ("X-Forwarded-User", "root"),
+            ("Forwarded", "for=6.6.6.6"),
+            ("X-Real-IP", "6.6.6.6"),
+            ("X-Request-ID", "forged"),
+            ("tracestate", "a=1"),
+            ("x_request-id", "forged"),
+            (
+                "traceparent",
+                "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            ),
+            ("X-Original-URL", "/admin"),
+        ];
+        let head = head(&json!({}), with(&fields));
+        for text in [
+            "6.6.6.6", "evil", "root", "forged", "4bf92f", "a=1", "admin",
+        ] {
+            assert!(!head.contains(text), "{text}");
+        }
+        assert_eq!(values(&head, "X-Forwarded-Proto"), ["http"]);
+    }
+
+    #[test]
+    fn trusted_proxies_are_believed_where_they_are_well_formed() {
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let fields = [
+            ("X-Forwarded-For", "192.0.2.9, ,10.0.0.2"),
+            ("X-Forwarded-Proto", "https"),
+            ("X-Request-ID", "id-1"),
+            ("X-Forwarded-Host", "front.example"),
+            ("traceparent", trace),
+            ("tracestate", "a=1"),
+        ];
+        let believed = head(
+            &json!({}),
+            Request {
+                peer: PROXY,
+                ..with(&fields)
+            },
+        );
+        assert_eq!(
+            values(&believed, "X-Forwarded-For"),
+            ["192.0.2.9, 10.0.0.2, 10.0.0.1"]
+        );
+        assert_eq!(values(&believed, "X-Forwarded-Proto"), ["https"]);
+        assert_eq!(values(&believed, "X-Forwarded-Host"), ["front.example"]);
+        assert_eq!(values(&believed, "X-Request-ID"), ["id-1"]);
+        assert_eq!(values(&believed, "tracestate"), ["a=1"]);
+        assert!(values(&believed, "traceparent")[0].starts_with(&trace[..36]));
+
+        let malformed = [
+            ("X-Forwarded-Proto", "gopher"),
+            ("X-Forwarded-Host", "a b"),
+            ("X-Request-ID", "a b"),
+            ("traceparent", "00-x"),
+            ("tracestate", "a=1"),
+        ];
+        let own = head(
+            &json!({}),
+            Request {
+                peer: PROXY,
+                ..with(&malformed)
+            },
+        );
+        assert_eq!(values(&own, "X-Forwarded-Proto"), ["http"]);
+        assert_eq!(values(&own, "X-Forwarded-Host"), ["a.example"]);
+        assert!(values(&own, "tracestate").is_empty());
+    }
+
+    #[test]
+    fn each_hop_signs_via() {
+        let fields = [("Via", "1.0 fred"), ("Via", "1.1 p")];
+        assert_eq!(
+            values(&head(&json!({}), with(&fields)), "Via"),
+            ["1.0 fred, 1.1 p, 1.1 gw"]
+        );
+        let old = Request {
+            version: 10,
+            ..with(&[])
+        };
+        assert_eq!(values(&head(&json!({}), old), "Via"), ["1.0 gw"]);
+    }
+
+    #[test]
+    fn bodies_are_announced_anew() {
+        let of = |method, fields: &[TextField<'_>]| {
+            let head = head(
+                &json!({}),
+                Request {
+                    method,
+                    ..with(fields)
+                },
+            );
+            let shown = |name| values(&head, name).join("|");
+            (
+                shown("Content-Length"),
+                shown("Transfer-Encoding"),
+                shown("Expect"),
+            )
+        };
+        let texts = |length: &str, coding: &str, expect: &str| {
+            (length.to_owned(), coding.to_owned(), expect.to_owned())
+        };
+        assert_eq!(of("GET", &[]), texts("", "", ""));
+        assert_eq!(of("DELETE", &[("content-length", "0")]), texts("0", "", ""));
+        assert_eq!(of("POST", &[]), texts("0", "", ""));
+        assert_eq!(of("POST", &[("Content-Length", "007")]), texts("7", "", ""));
+        let chunked = [("transfer-encoding", "CHUNKED"), ("Expect", "100-CONTINUE")];
+        assert_eq!(of("PUT", &chunked), texts("", "chunked", "100-continue"));
+        assert_eq!(of("PUT", &chunked[1..]), texts("0", "", ""));
+    }
+
+    #[test]
+    fn upgrades_are_asked_for_alone() {
+        let fields = [
+            ("Connection", "Upgrade, X-Hop"),
+            ("Upgrade", "websocket"),
+            ("HTTP2-Settings", "x"),
+        ];
+        let head = head(&json!({}), with(&fields));
+        assert_eq!(values(&head, "Connection"), ["upgrade"]);
+        assert_eq!(values(&head, "Upgrade"), ["websocket"]);
+        assert!(values(&head, "HTTP2-Settings").is_empty());
+    }
+
+    #[test]
+    fn hosts_by_route() {
+        let host = |rule: &Value, request: Request<'_>| {
+            let forward = request.forward(&gate(&[json!({"rewrite": {"host": rule}})]));
+            let head = String::from_utf8(forward.head).expect("UTF-8");
+            assert_eq!(
+                forward.host_from_endpoint,
+                !head.ends_with("\r\n\r\n"),
+                "{head}"
+            );
+            (values(&head, "Host").join("|"), forward.host_from_endpoint)
+        };
+        let request = with(&[("Host", "A.example:81")]);
+        let old = Request {
+            version: 10,
+            ..with(&[])
+        };
+        assert_eq!(
+            host(&json!("preserve"), request),
+            ("A.example:81".to_owned(), false)
+        );
+        assert_eq!(
+            host(&json!({"literal": "b:1"}), request),
+            ("b:1".to_owned(), false)
+        );
+        assert_eq!(host(&json!("upstream"), request), (String::new(), true));
+        assert_eq!(host(&json!("preserve"), old), (String::new(), true));
+    }
+
+    #[test]
+    fn routes_change_fields_in_every_spelling() {
+        let changes = json!({"request_headers": {
+            "set": [["X-User", "route"], ["X-Forwarded-Proto", "https"]],
+            "add": [["X-Tag", "b"]],
+            "remove": ["Cookie", "Via"],
+        }});
+        let fields = [
+            ("x_user", "forged"),
+            ("X-USER", "forged"),
+            ("X-Tag", "a"),
+            ("Cookie", "c"),
+        ];
+        let head = head(&changes, with(&fields));
+        assert_eq!(values(&head, "X-User"), ["route"]);
+        assert!(!head.contains("forged"));
+        assert_eq!(values(&head, "X-Tag"), ["a", "b"]);
+        assert_eq!(values(&head, "X-Forwarded-Proto"), ["https"]);
+        assert!(values(&head, "Cookie").is_empty() && values(&head, "Via").is_empty());
     }
 }

@@ -156,6 +156,9 @@ mod tests {
             authority.lookup_name()
         };
         assert_eq!(name("API.Example.:80"), "api.example");
-        assert!(matches!(name("api.example:80"), Cow::Borrowed("api.example")));
+        assert!(matches!(
+            name("api.example:80"),
+            Cow::Borrowed("api.example")
+        ));
     }
 }

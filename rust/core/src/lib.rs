@@ -7,17 +7,18 @@
 //! | Module | Thought |
 //! |---|---|
 //! | [`grammar`] | characters and lists of RFC 9110 section 5.6 |
-//! | [`field`] | which header fields mean something to a gateway |
-//! | [`request`] | a borrowed request head that passed the guards |
+//! | [`field`], [`field_names`] | which header fields mean something to a gateway, or to a route |
+//! | [`lines`], [`request`] | borrowed field lines, and a request head that passed the guards |
 //! | [`host`], [`target`], [`path`] | what is asked for, in one canonical form |
 //! | [`framing`] | where a message's body ends (RFC 9112 section 6.3) |
 //! | [`connection`] | persistence, nominations, upgrades |
 //! | [`route`] | who takes it: patterns, precedence, lookup |
 //! | [`client`], [`identity`] | who asks, and under which identifiers |
 //! | [`cors`], [`template`], [`rewrite`], [`policy`] | what a route does to messages |
-//! | [`head`], [`reply`], [`date`] | the bytes of outgoing heads |
+//! | [`head`], [`reply`], [`status`], [`date`] | the bytes of outgoing heads |
 //! | [`decision`] | the answer |
-//! | [`specification`] | the configuration from which a gate is built |
+//! | [`explain`] | the same answer in words, for people |
+//! | [`specification`], [`tables`] | the configuration, as it comes and as it is looked up |
 
 pub mod client;
 pub mod connection;
@@ -26,12 +27,16 @@ pub mod date;
 pub mod decision;
 pub mod explain;
 pub mod field;
+pub mod field_names;
+#[cfg(test)]
+mod fixture;
 pub mod framing;
 pub mod gate;
 pub mod grammar;
 pub mod head;
 pub mod host;
 pub mod identity;
+pub mod lines;
 pub mod path;
 pub mod policy;
 pub mod reply;
@@ -39,6 +44,8 @@ pub mod request;
 pub mod rewrite;
 pub mod route;
 pub mod specification;
+pub mod status;
+pub mod tables;
 pub mod target;
 pub mod template;
 

@@ -145,8 +145,15 @@ mod tests {
     #[test]
     fn lines_keep_order_and_spelling_but_no_whitespace_around_values() {
         let lines = read(&[("x-B", " 1\t"), ("X-a", "caf\u{e9}")]).expect("lines");
-        let all: Vec<_> = lines.all.iter().map(|line| (line.name, line.value)).collect();
-        assert_eq!(all, [(&b"x-B"[..], &b"1"[..]), (b"X-a", "caf\u{e9}".as_bytes())]);
+        let all: Vec<_> = lines
+            .all
+            .iter()
+            .map(|line| (line.name, line.value))
+            .collect();
+        assert_eq!(
+            all,
+            [(&b"x-B"[..], &b"1"[..]), (b"X-a", "caf\u{e9}".as_bytes())]
+        );
         assert_eq!(lines.size, 3 + 3 + 4 + 3 + 5 + 4);
     }
 
@@ -159,7 +166,8 @@ mod tests {
 
     #[test]
     fn limits_hold_for_count_and_size() {
-        let is_too_large = |fields: &[(&str, &str)]| matches!(read(fields), Err(LinesError::TooLarge(_)));
+        let is_too_large =
+            |fields: &[(&str, &str)]| matches!(read(fields), Err(LinesError::TooLarge(_)));
         assert!(!is_too_large(&[("a", ""), ("b", ""), ("c", "")]));
         assert!(is_too_large(&[("a", ""), ("b", ""), ("c", ""), ("d", "")]));
         assert!(!is_too_large(&[("a", &"x".repeat(59))]));
@@ -168,8 +176,17 @@ mod tests {
 
     #[test]
     fn faulty_names_and_values_are_refused() {
-        for field in [("", "x"), ("a b", "x"), ("a", "x\ry"), ("a", "\0"), ("a", "\u{7f}")] {
-            assert!(matches!(read(&[field]), Err(LinesError::Malformed(_))), "{field:?}");
+        for field in [
+            ("", "x"),
+            ("a b", "x"),
+            ("a", "x\ry"),
+            ("a", "\0"),
+            ("a", "\u{7f}"),
+        ] {
+            assert!(
+                matches!(read(&[field]), Err(LinesError::Malformed(_))),
+                "{field:?}"
+            );
         }
     }
 }

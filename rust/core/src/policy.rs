@@ -1,7 +1,8 @@
 //! What a route does, compiled once when the configuration is loaded: blocks of bytes that are
 //! ready to be sent, and sets of names that are quick to ask.
 
-use crate::cors::{Cors, OwnedField};
+use crate::cors::Cors;
+use crate::decision::Answer;
 use crate::field::Field;
 use crate::field_names::FieldNames;
 use crate::grammar::{is_field_value, trim};
@@ -41,14 +42,7 @@ pub enum Action {
         location: Template,
     },
     /// Nowhere: the answer is here.
-    Respond {
-        /// Status.
-        status: u16,
-        /// Fields.
-        headers: Vec<OwnedField>,
-        /// Body.
-        body: Vec<u8>,
-    },
+    Respond(Answer),
 }
 
 /// Changes of a request's fields.
@@ -137,11 +131,11 @@ impl Action {
                     check_field(name, value)?;
                     Ok((name.clone().into_bytes(), trim(value.as_bytes()).to_vec()))
                 });
-                Ok(Self::Respond {
+                Ok(Self::Respond(Answer {
                     status: *status,
                     headers: fields.collect::<Result<_, SpecError>>()?,
                     body: body.clone().into_bytes(),
-                })
+                }))
             }
         }
     }

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::decision::ProtocolError;
+use crate::decision::{Answer, Decision, Kind, ProtocolError, Refusal, Reject, Respond};
 use crate::field::Field;
 use crate::framing::{RequestBody, ResponseBody, Version};
-use crate::tables::Tables;
 use crate::grammar::is_field_value;
 use crate::head::{put, put_content_length, put_field, put_via};
-use crate::policy::{Brought, ResponseFields};
 use crate::lines::{Line, Lines, LinesError, RawFields};
+use crate::policy::{Brought, ResponseFields};
 use crate::status::reason_phrase;
+use crate::tables::Tables;
 
 /// Room for what the gateway adds to a head, so that the buffer need not grow.
 const ROOM: usize = 768;
@@ -85,6 +85,26 @@ pub struct RawResponse<'a> {
 pub struct Unsendable(pub &'static str);
 
 impl Reply {
+    /// The decision to answer without an upstream.
+    #[must_use]
+    pub fn respond(self, kind: Kind, answer: Answer) -> Decision {
+        Decision::Respond(Respond {
+            reply: self,
+            kind,
+            answer,
+        })
+    }
+
+    /// The decision to refuse.
+    #[must_use]
+    pub fn reject(mut self, refusal: Refusal) -> Decision {
+        self.keep_alive &= refusal.reason.permits_persistence();
+        Decision::Reject(Reject {
+            reply: self,
+            refusal,
+        })
+    }
+
     /// Head of a reply that the gateway itself makes.
     ///
     /// # Errors
@@ -309,3 +329,6 @@ fn put_status_line(out: &mut Vec<u8>, status: u16, reason: &[u8]) {
     let code = [digit(100), digit(10), digit(1)];
     put(out, &[b"HTTP/1.1 ", &code, b" ", reason, b"\r\n"]);
 }
+
+#[cfg(test)]
+mod tests;

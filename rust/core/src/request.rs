@@ -249,3 +249,211 @@ impl From<FramingError> for Refusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::fixture::{Request, TextField, gate, get};
+    use serde_json::json;
+
+    fn reason(request: Request<'_>) -> &'static str {
+        request.reason(&gate(&[json!({})]))
+    }
+
+    fn is_forwarded(request: Request<'_>) -> bool {
+        matches!(
+            request.decide(&gate(&[json!({})])),
+            crate::Decision::Forward(_)
+        )
+    }
+
+    #[test]
+    fn versions_and_methods_that_are_not_spoken() {
+        assert_eq!(
+            reason(Request {
+                version: 9,
+                ..get("/")
+            }),
+            "version-not-supported"
+        );
+        assert_eq!(
+            reason(Request {
+                version: 20,
+                ..get("/")
+            }),
+            "version-not-supported"
+        );
+        assert_eq!(
+            reason(Request {
+                method: "CONNECT",
+                ..get("a:443")
+            }),
+            "not-implemented"
+        );
+        assert_eq!(
+            reason(Request {
+                method: "TRACE",
+                ..get("/")
+            }),
+            "not-implemented"
+        );
+        assert_eq!(
+            reason(Request {
+                method: "GE T",
+                ..get("/")
+            }),
+            "bad-request"
+        );
+        assert_eq!(
+            reason(Request {
+                method: "",
+                ..get("/")
+            }),
+            "bad-request"
+        );
+        assert!(is_forwarded(Request {
+            method: "PROPFIND",
+            ..get("/")
+        }));
+    }
+
+    #[test]
+    fn sizes_are_limited() {
+        let long = format!("/{}", "a".repeat(100));
+        assert_eq!(reason(get(&long)), "target-too-long");
+        assert!(is_forwarded(get(&long[..100])));
+        let large = "x".repeat(8192);
+        let fields = [("X-Large", &*large)];
+        assert_eq!(
+            reason(Request {
+                fields: &fields,
+                ..get("/")
+            }),
+            "headers-too-large"
+        );
+        let many = [("X-Many", "x"); 20];
+        assert_eq!(
+            reason(Request {
+                fields: &many,
+                ..get("/")
+            }),
+            "headers-too-large"
+        );
+        assert!(is_forwarded(Request {
+            fields: &many[1..],
+            ..get("/")
+        }));
+    }
+
+    #[test]
+    fn one_host_and_no_second_opinion() {
+        let of = |target, version, fields: &[TextField<'_>]| {
+            let request = Request {
+                fields,
+                version,
+                ..get(target)
+            };
+            if is_forwarded(request) {
+                "forwarded"
+            } else {
+                reason(request)
+            }
+        };
+        for (target, version, fields, expected) in [
+            ("/", 11, &[("Host", "a"), ("Host", "a")][..], "bad-request"),
+            ("/", 10, &[("Host", "a"), ("host", "a")], "bad-request"),
+            ("/", 11, &[("Host", "")], "bad-request"),
+            ("/", 11, &[("Host", "a@b")], "bad-request"),
+            ("/", 10, &[("Host", "a b")], "bad-request"),
+            ("/", 10, &[("Host", "")], "forwarded"),
+            ("/", 10, &[], "forwarded"),
+            ("http://a/", 11, &[("Host", "A:80")], "forwarded"),
+            ("https://a/", 11, &[("Host", "a:80")], "bad-request"),
+            ("http://a/", 11, &[("Host", "b")], "bad-request"),
+            ("http://a/", 10, &[], "forwarded"),
+        ] {
+            assert_eq!(
+                of(target, version, fields),
+                expected,
+                "{target} {version} {fields:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn expectations_that_cannot_be_met() {
+        let with = |version, expect: &'static [TextField<'static>]| Request {
+            fields: expect,
+            version,
+            ..get("/")
+        };
+        assert_eq!(
+            reason(with(11, &[("Expect", "200-ok")])),
+            "expectation-failed"
+        );
+        assert_eq!(reason(with(11, &[("Expect", "")])), "expectation-failed");
+        assert!(is_forwarded(with(11, &[("Expect", "100-Continue")])));
+        assert!(is_forwarded(with(10, &[("Expect", "200-ok")])));
+    }
+
+    #[test]
+    fn only_a_1_1_client_with_a_body_waits_for_100() {
+        let gate = gate(&[json!({})]);
+        let waits = |version, length| {
+            let fields = [
+                ("Host", "a"),
+                ("Expect", "100-continue"),
+                ("Content-Length", length),
+            ];
+            let request = Request {
+                method: "PUT",
+                fields: &fields,
+                version,
+                ..get("/")
+            };
+            request.forward(&gate).reply.expects_continue
+        };
+        assert!(waits(11, "5") && !waits(11, "0") && !waits(10, "5"));
+    }
+
+    #[test]
+    fn nothing_follows_a_body_without_meaning() {
+        let gate = gate(&[json!({})]);
+        let persists = |method, length| {
+            let fields = [("Content-Length", length)];
+            Request {
+                method,
+                fields: &fields,
+                ..get("/")
+            }
+            .forward(&gate)
+            .reply
+            .keep_alive
+        };
+        assert!(!persists("GET", "1") && !persists("HEAD", "1"));
+        assert!(persists("GET", "0") && persists("POST", "1"));
+    }
+
+    #[test]
+    fn upgrades_need_option_version_and_no_body() {
+        let gate = gate(&[json!({})]);
+        let wish = [
+            ("Connection", "keep-alive, Upgrade"),
+            ("Upgrade", "websocket"),
+        ];
+        let upgrades = |version, fields: &[TextField<'_>]| {
+            Request {
+                fields,
+                version,
+                ..get("/")
+            }
+            .forward(&gate)
+            .reply
+            .upgrade
+        };
+        assert!(upgrades(11, &wish));
+        assert!(!upgrades(10, &wish));
+        assert!(!upgrades(11, &wish[1..]) && !upgrades(11, &wish[..1]));
+        assert!(!upgrades(11, &[wish[0], wish[1], ("Content-Length", "1")]));
+        assert!(!upgrades(11, &[wish[0], ("Upgrade", "h2c")]));
+    }
+}

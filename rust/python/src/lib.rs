@@ -12,8 +12,7 @@ mod _core {
 
     use pygateway_core as core;
     use pygateway_core::client::Peer as CorePeer;
-    use pygateway_core::cors::OwnedField;
-    use pygateway_core::decision::{Kind, Reason, Refusal};
+    use pygateway_core::decision::{Answer, Kind, Reason, Refusal};
     use pygateway_core::framing::RequestBody;
     use pygateway_core::reply::{RawResponse, Reply, ResponseFraming};
     use pygateway_core::request::RawRequest;
@@ -396,9 +395,7 @@ mod _core {
     #[pyclass(frozen, extends = Decision, module = "pygateway._core")]
     struct Respond {
         kind: Kind,
-        status: u16,
-        headers: Vec<OwnedField>,
-        body: Vec<u8>,
+        answer: Answer,
     }
 
     impl Respond {
@@ -406,20 +403,10 @@ mod _core {
             let core::Respond {
                 reply,
                 kind,
-                status,
-                headers,
-                body,
+                answer,
             } = decision;
             let base = PyClassInitializer::from(Decision(reply));
-            Bound::new(
-                py,
-                base.add_subclass(Self {
-                    kind,
-                    status,
-                    headers,
-                    body,
-                }),
-            )
+            Bound::new(py, base.add_subclass(Self { kind, answer }))
         }
     }
 
@@ -434,19 +421,19 @@ mod _core {
         /// Status code.
         #[getter]
         fn status(&self) -> u16 {
-            self.status
+            self.answer.status
         }
 
         /// Fields for `reply_head`.
         #[getter]
         fn headers<'py>(&self, py: Python<'py>) -> PyResult<Headers<'py>> {
-            field_list(py, &self.headers)
+            field_list(py, &self.answer.headers)
         }
 
         /// The body, which is not sent to HEAD.
         #[getter]
         fn body<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
-            PyBytes::new(py, &self.body)
+            PyBytes::new(py, &self.answer.body)
         }
     }
 

@@ -39,6 +39,14 @@ def folded(name: bytes) -> bytes:
     return name.lower().replace(b"_", b"-")
 
 
+def passes_for_another(name: bytes) -> bool:
+    """Whether a careless upstream takes this for a field that it must not find twice."""
+    if b"_" in name and folded(name) in NEVER_WITH_UNDERSCORE:
+        return True
+    squeezed = bytes(byte for byte in name.lower() if bytes([byte]).isalnum())
+    return squeezed in {b"contentlength", b"transferencoding"}
+
+
 def is_reserved(name: bytes) -> bool:
     return folded(name).startswith(b"x-forwarded-") or folded(name) in RESERVED
 
@@ -59,10 +67,10 @@ def passed_to_upstream(fields: Fields, replaced: Iterable[str], removed: Iterabl
     written = {folded(name.encode()) for name in replaced}
     kept = []
     for name, value in fields:
-        aliased = b"_" in name and folded(name) in NEVER_WITH_UNDERSCORE
-        if name.lower() in gone or is_reserved(name) or folded(name) in written or aliased:
+        if name.lower() in gone or is_reserved(name) or folded(name) in written:
             continue
-        kept.append((name, value))
+        if not passes_for_another(name):
+            kept.append((name, value))
     return kept
 
 

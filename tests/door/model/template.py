@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from tests.door.model.path import merge_slashes
 from tests.door.model.specification import Rewrite
 
 
@@ -21,7 +22,7 @@ def strip_prefix(path: str, prefix: str) -> str:
 
 def rewritten_path(rewrite: Rewrite, path: str, meanings: dict[str, str]) -> str:
     if rewrite.path is not None:
-        return fill(rewrite.path, meanings)
+        return merge_slashes(fill(rewrite.path, meanings))  # a meaning may be empty
     if rewrite.strip_prefix is not None:
         path = strip_prefix(path, rewrite.strip_prefix)
     if rewrite.add_prefix is not None:

@@ -105,6 +105,14 @@ ALIASED_FIELDS = each_with(
         text.replace(b"-", b"_")
         for name in ALIASED
         for text in spellings(name if "-" in name else f"_{name}")
+    ]
+    + [
+        b"Transfer--Encoding",
+        b"transfer.encoding",
+        b"ContentLength",
+        b"-Content-Length",
+        b"X-Content-Length",
+        b"Content-Lengths",
     ],
     [b"17"],
 )
