@@ -10,10 +10,10 @@ import sys
 from pygateway._core import SpecError
 from pygateway.cli.configuration import add_file_argument, find_file
 from pygateway.cli.failure import Exit
-from pygateway.cli.output import Style, print_json
-from pygateway.cli.problems import as_annotation, as_data, report
+from pygateway.cli.output import Style
 from pygateway.config import Config
 from pygateway.config import check as check_configuration
+from pygateway.config import report
 from pygateway.errors import ConfigurationError, ConfigurationProblem
 from pygateway.gateway import Gateway
 
@@ -76,13 +76,12 @@ def describe(config: Config) -> str:
 
 def _print(form: str, problems: tuple[ConfigurationProblem, ...], summary: str) -> None:
     if form == "json":
-        print_json({"valid": bool(summary), "problems": [as_data(problem) for problem in problems]})
+        print(report.as_json(problems), end="")
     elif form == "github":
-        for problem in problems:
-            print(as_annotation(problem))
+        print(report.as_github(problems), end="")
     else:
         style = Style(sys.stdout)
         if problems:
-            print(report(problems, style))
+            print(report.as_text(problems, colour=style.coloured), end="")
         if summary:
             print(style.green(summary))

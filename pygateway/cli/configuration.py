@@ -10,8 +10,7 @@ from pathlib import Path
 
 from pygateway.cli.failure import CommandFailed, Exit
 from pygateway.cli.output import Style
-from pygateway.cli.problems import report
-from pygateway.config import Config, load
+from pygateway.config import Config, load, report
 from pygateway.errors import ConfigurationError
 
 DEFAULT_FILE = Path("gateway.yaml")
@@ -65,7 +64,8 @@ def load_or_report(loader: Callable[[], Config]) -> Config:
     try:
         return loader()
     except ConfigurationError as error:
-        print(report(error.problems, Style(sys.stderr)), file=sys.stderr)
+        colour = Style(sys.stderr).coloured
+        print(report.as_text(error.problems, colour=colour), end="", file=sys.stderr)
         raise CommandFailed("", Exit.BAD_CONFIGURATION) from None
 
 

@@ -15,13 +15,17 @@ _VISIBLE = {
 
 
 class Style:
-    """Colours for a stream, or none where it is no terminal or NO_COLOR is set."""
+    """Colours for a stream, or none where it is no terminal or NO_COLOR is set.
+
+    Attributes:
+        coloured: Whether there are colours.
+    """
 
     def __init__(self, stream: TextIO) -> None:
-        self._enabled = stream.isatty() and not os.environ.get("NO_COLOR")
+        self.coloured = stream.isatty() and not os.environ.get("NO_COLOR")
 
     def _in(self, code: int, text: str) -> str:
-        return f"\x1b[{code}m{text}\x1b[0m" if self._enabled else text
+        return f"\x1b[{code}m{text}\x1b[0m" if self.coloured else text
 
     def bold(self, text: str) -> str:
         """Names and headings."""
@@ -38,10 +42,6 @@ class Style:
     def green(self, text: str) -> str:
         """What is right."""
         return self._in(32, text)
-
-    def yellow(self, text: str) -> str:
-        """Warnings."""
-        return self._in(33, text)
 
 
 def visible(text: str) -> str:

@@ -6,7 +6,7 @@ import argparse
 
 from pygateway.cli.failure import Exit
 from pygateway.cli.output import print_json
-from pygateway.config import Config
+from pygateway.config import json_schema
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -23,5 +23,5 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def handle(_: argparse.Namespace) -> int:
     """Run the command."""
-    print_json(Config.model_json_schema())
+    print_json(json_schema())
     return Exit.FINE

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from typing import TYPE_CHECKING, Protocol
+import sys
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pygateway.server.connection import ClientConnection
 
@@ -25,6 +26,11 @@ BACKLOG = 4096
 # are about to reuse a connection usually do so within a moment; they get their answer together
 # with `Connection: close`, which no client can mistake.
 DRAIN_IDLE_SECONDS = 1.0
+
+
+# From Python 3.13 on the file of a unix socket is removed with its server, unless told otherwise;
+# it belongs to the supervisor, for other workers go on listening on it.
+KEEP_SOCKET_FILE: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
 
 
 class Closeable(Protocol):
@@ -68,7 +74,10 @@ class Server:
             if listening.family == socket.AF_UNIX:
                 self._listening.append(
                     await loop.create_unix_server(
-                        lambda: ClientConnection(self), sock=listening, backlog=BACKLOG
+                        lambda: ClientConnection(self),
+                        sock=listening,
+                        backlog=BACKLOG,
+                        **KEEP_SOCKET_FILE,
                     )
                 )
             else:

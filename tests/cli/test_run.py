@@ -270,14 +270,17 @@ def test_workers_end_with_a_killed_supervisor(file: Path) -> None:
 def test_a_bad_file_is_reported_whole_and_is_78(run: Run, bad: Path) -> None:
     outcome = run("run", "-c", bad)
     assert (outcome.code, outcome.out) == (78, "")
-    assert f"{bad}:2:1: error: " in outcome.err
+    assert f"{bad}:2:1: error[unknown-key]: " in outcome.err
     assert outcome.err.endswith("2 errors\n")
 
 
 def test_an_unreadable_file_is_78(run: Run, tmp_path: Path) -> None:
     outcome = run("run", "-c", tmp_path / "missing.yaml")
     assert outcome.code == 78
-    assert "missing.yaml: error: cannot read the file: No such file or directory" in outcome.err
+    assert (
+        "missing.yaml: error[unreadable-file]: cannot read the file: No such file or directory"
+        in outcome.err
+    )
 
 
 def test_a_busy_port_is_one_line_and_1(run: Run, file: Path) -> None:

@@ -8,19 +8,17 @@ import threading
 from typing import TYPE_CHECKING
 
 from tests.support.client import Client, chunk, request
+from tests.support.flow import MAXIMUM_IN_FLIGHT, push
 from tests.support.messages import Truncated, parse_chunked
 from tests.support.patience import wait
 from tests.support.upstream import Conversation, ok
 
 if TYPE_CHECKING:
-    from tests.support.gateway import RunningGateway
     from tests.wire.conftest import Proxied
 
 EVENT_STREAM = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 )
-MAXIMUM_IN_FLIGHT = 24 << 20
-"""Bytes that the sockets' buffers on the way, and not the gateway, may hold at most."""
 
 
 def test_server_sent_events_pass_one_by_one(proxied: Proxied) -> None:
@@ -66,22 +64,6 @@ def test_an_event_stream_until_close_passes_as_it_comes(proxied: Proxied) -> Non
         rest = parse_chunked(client.exactly(len(chunk(b"data: 2\n\n")) + 5), 0)
         assert rest is not None
         assert rest[0] == b"data: 2\n\n"
-
-
-def push(gateway: RunningGateway, connection: socket.socket) -> int:
-    """Send zeros until the gateway takes no more; the bytes that it took."""
-    connection.setblocking(False)
-    block = bytes(1 << 20)
-    total = refusals = 0
-    while refusals < 5 and total < 4 * MAXIMUM_IN_FLIGHT:
-        try:
-            total += connection.send(block)
-            refusals = 0
-        except BlockingIOError:
-            refusals += 1
-            gateway.settle()
-    connection.setblocking(True)
-    return total
 
 
 def test_a_client_that_does_not_read_stops_its_upstream(proxied: Proxied) -> None:

@@ -14,10 +14,11 @@ from tests.support.client import chunk, request
 from tests.support.gateway import configuration
 from tests.support.messages import Truncated
 from tests.support.patience import wait
-from tests.support.upstream import Conversation, answering, ok
+from tests.support.upstream import Conversation, answering, listening, ok
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.conftest import StartGateway, StartUpstream
     from tests.wire.conftest import Proxied
@@ -150,6 +151,32 @@ def test_a_client_that_does_not_read_is_given_up(proxied: Proxied) -> None:
         client.send(request())
         assert client.head()[0] == 200
         upstream.ended()
+
+
+@pytest.mark.parametrize("lines", [["Connection: close"], []], ids=["close", "keep"])
+def test_a_client_that_does_not_read_the_end_is_given_up_too(
+    start_gateway: StartGateway, start_upstream: StartUpstream, tmp_path: Path, lines: list[str]
+) -> None:
+    """The response has left the upstream and rests between here and the client's closed eyes.
+
+    A unix socket holds two hundred kilobytes, so that part of the response stays in the gateway.
+    """
+    body = bytes(300_000)
+    upstream = start_upstream(answering(ok(body)))
+    gateway = start_gateway(
+        configuration({"app": upstream.url}, timeouts={"body_stall": SHORT, "idle": SHORT}),
+        listeners=[listening(tmp_path / "gateway.sock")],
+    )
+    with gateway.client() as client:
+        client.send(request("GET", "/", *lines))
+        upstream.next_request()
+        gateway.settle()
+        for _ in range(4):
+            # Each of these is closed after the same time of silence: a clock without sleep.
+            with gateway.client() as clock:
+                assert clock.exchange(request("GET", "/health")).status == 200
+                clock.ended()
+        assert len(client.remains()) < len(body), "the gateway has waited for ever"
 
 
 def test_an_upstream_that_does_not_read_is_given_up(proxied: Proxied) -> None:

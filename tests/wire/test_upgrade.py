@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.client import chunked, request
+from tests.support.flow import MAXIMUM_IN_FLIGHT, push
 from tests.support.patience import wait
 from tests.support.upstream import Conversation, answering, ok
 
@@ -246,6 +247,36 @@ def test_an_upgrade_offered_by_the_upstream_in_a_plain_response_is_not_passed_on
     gateway, _ = proxied(answering(ok(b"x", "Connection: Upgrade", "Upgrade: h2c")))
     response = gateway.fetch(request())
     assert response.names().isdisjoint({"upgrade", "connection"})
+
+
+def test_a_tunnel_holds_back_whoever_is_not_read(proxied: Proxied) -> None:
+    pushed: list[int] = []
+    go = threading.Event()
+    resting = threading.Event()
+
+    def script(conversation: Conversation) -> None:
+        conversation.head()
+        conversation.send(SWITCHING)
+        pushed.append(push(gateway, conversation.socket))
+        resting.set()
+        wait(go, "the client's pushing")
+        total = 0
+        while total < pushed[1]:
+            total += len(conversation.socket.recv(1 << 20))
+        conversation.send(b"all read")
+
+    gateway, _ = proxied(script)
+    with gateway.client(receive_buffer=1 << 16) as client:
+        client.send(ASKING)
+        assert client.head()[0] == 101
+        wait(resting, "an end of what the gateway reads from the upstream")
+        pushed.append(push(gateway, client.socket))
+        assert max(pushed) < MAXIMUM_IN_FLIGHT
+        go.set()
+        received = 0
+        while received < pushed[0]:
+            received += len(client.exactly(min(1 << 16, pushed[0] - received)))
+        assert client.exactly(8) == b"all read"
 
 
 def test_the_end_of_one_side_ends_the_other(proxied: Proxied) -> None:
