@@ -176,9 +176,8 @@ def main() -> None:
                 figures[name].append(
                     (total, (user_after - user) * scale, result["answered"], result["p99_ms"])
                 )
-    print(
-        f"{'gateway':<12}{'us/request':>12}{'min':>8}{'max':>8}{'user':>8}{'req/s':>10}{'p99 ms':>8}"
-    )
+    columns = (("us/request", 12), ("min", 8), ("max", 8), ("user", 8), ("req/s", 10))
+    print(f"{'gateway':<12}" + "".join(f"{name:>{width}}" for name, width in columns) + "  p99 ms")
     medians = {}
     for name, rows in figures.items():
         totals = [row[0] for row in rows]

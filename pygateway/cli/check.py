@@ -11,9 +11,8 @@ from pygateway._core import SpecError
 from pygateway.cli.configuration import add_file_argument, find_file
 from pygateway.cli.failure import Exit
 from pygateway.cli.output import Style
-from pygateway.config import Config
+from pygateway.config import Config, report
 from pygateway.config import check as check_configuration
-from pygateway.config import report
 from pygateway.errors import ConfigurationError, ConfigurationProblem
 from pygateway.gateway import Gateway
 
