@@ -90,16 +90,19 @@ class Proxy:
 
     def start(self, exchange: Exchange, target: bytes, headers: Headers, version: int) -> None:
         """Take a request whose head is complete."""
-        decision = exchange.decision = self.gate.decide(
-            exchange.method, target, headers, exchange.client.peer, time(), version
-        )
-        if type(decision) is Forward:
-            exchange.forward = decision
-            self.forward(exchange, decision)
-        elif type(decision) is Respond:
-            self.respond(exchange, decision)
-        else:
-            self.reject(exchange, decision)
+        try:
+            decision = exchange.decision = self.gate.decide(
+                exchange.method, target, headers, exchange.client.peer, time(), version
+            )
+            if type(decision) is Forward:
+                exchange.forward = decision
+                self.forward(exchange, decision)
+            elif type(decision) is Respond:
+                self.respond(exchange, decision)
+            else:
+                self.reject(exchange, decision)
+        except BaseException:
+            self.crash(exchange)
 
     def forward(self, exchange: Exchange, forward: Forward) -> None:
         """Send the request on, at once where a connection is idle."""
@@ -249,6 +252,18 @@ class Proxy:
         if exchange.tried is None:
             exchange.tried = set()
         exchange.tried.add(endpoint)
+
+    def crash(self, exchange: Exchange) -> None:
+        """Our own mistake: say so in the log, and no more than `internal` to the client."""
+        get_logger().exception("request failed")
+        exchange.drop_upstream()
+        exchange.discarding = True
+        if not (exchange.response_started or exchange.finished):
+            now = time()
+            detail = "The gateway failed to handle this request."
+            refusal = self.gate.refuse("internal", detail, exchange.client.peer, now)
+            exchange.client.write(problem.render(refusal, "internal", detail, now, close=True))
+        exchange.finish(close=True)
 
     # --- deadlines ----------------------------------------------------------------------------
 

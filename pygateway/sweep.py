@@ -9,7 +9,10 @@ therefore met up to two ticks late and never early.
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 TICK = 0.1
 """Seconds between two visits. Ten thousand connections are visited in about a millisecond, so
@@ -69,9 +72,16 @@ class Sweep:
             if now >= waiter.deadline or now >= waiter.final_deadline
         ]
         for waiter in expired:
-            waiter.expire(now)
+            self._guarded(waiter.expire, now)
         for chore in self._chores:
-            chore.tidy(now)
+            self._guarded(chore.tidy, now)
+
+    def _guarded(self, visit: Callable[[float], None], now: float) -> None:
+        """One whose visit fails must not keep the others from theirs."""
+        try:
+            visit(now)
+        except Exception as error:
+            self._loop.call_exception_handler({"message": "sweep failed", "exception": error})
 
 
 class Chore(Protocol):

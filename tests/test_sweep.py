@@ -73,3 +73,24 @@ def test_stop_ends_the_visits() -> None:
         assert pending
 
     asyncio.run(scenario())
+
+
+def test_one_whose_visit_fails_does_not_keep_the_others_from_theirs() -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        sweep = Sweep(loop)
+        failures = []
+        loop.set_exception_handler(lambda _, context: failures.append(context["exception"]))
+
+        class Broken(Waiter):
+            def expire(self, now: float) -> None:
+                raise RuntimeError("broken")
+
+        waiters = [Broken(sweep, 0.0), Waiter(sweep, 0.0), Broken(sweep, 0.0)]
+        sweep.waiters.update(waiters)
+        sweep.start()
+        await asyncio.wait_for(waiters[1].expired, 5)
+        sweep.stop()
+        assert {str(failure) for failure in failures} == {"broken"}
+
+    asyncio.run(scenario())

@@ -465,9 +465,8 @@ class ClientConnection(asyncio.Protocol):
 
     def abort(self) -> None:
         """Break the connection, so that the client sees that something is missing."""
-        if self._state != CLOSED:
-            self._state = CLOSED
-            self._transport.abort()
+        self._state = CLOSED
+        self._transport.abort()
 
     # --- ends ---------------------------------------------------------------------------------
 
@@ -521,6 +520,7 @@ class ClientConnection(asyncio.Protocol):
         """Close once what was written has been sent, which may take as long as a body may rest."""
         self._state = CLOSED
         self.deadline = self._server.sweep.now + self._server.timeouts.body_stall
+        self.final_deadline = NEVER
         self._transport.close()
 
     # --- refusals -----------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """nginx behind the gateway: files, uploads, and how little memory they take.
 
-The large transfers run with 256 MiB, and with 2 GiB where PYGATEWAY_LARGE=1 is set (`make large`
-does): the same functions, the same bound on memory.
+The large transfers run with 256 MiB, and with 2 GiB where PYGATEWAY_LARGE=1 is set: the same
+functions, the same bound on memory. The figures are printed (`pytest -s`).
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def report(name: str, gateway: GatewayProcess, before: int) -> None:
     """Check and print what a transfer has cost."""
     peak = gateway.memory("VmHWM")
     print(
-        f"\n{name} of {SIZE >> 20} MiB: worker's peak {peak / 1e6:.1f} MB,"
+        f"\n{name}: worker's peak {peak / 1e6:.1f} MB,"
         f" {(peak - before) / 1e6:+.1f} MB over an idle one"
     )
     assert peak < MEMORY
@@ -118,14 +118,14 @@ def test_a_large_download_takes_no_memory(gateway: GatewayProcess, nginx: Nginx)
     write_blocks(nginx.files / "large", SIZE)
     before = warm_up(gateway)
     download(gateway.address, "/large", SIZE)
-    report("download", gateway, before)
+    report(f"download of {SIZE >> 20} MiB", gateway, before)
 
 
 @pytest.mark.timeout(300)
 def test_a_large_upload_takes_no_memory(gateway: GatewayProcess, nginx: Nginx) -> None:
     before = warm_up(gateway)
     upload(gateway.address, "/upload/large", SIZE)
-    report("upload", gateway, before)
+    report(f"upload of {SIZE >> 20} MiB", gateway, before)
     check_blocks(nginx.files / "upload" / "large", SIZE)
 
 
@@ -145,7 +145,7 @@ def test_many_slow_readers_take_no_memory(gateway: GatewayProcess, nginx: Nginx)
     finally:
         for client in clients:
             client.close()
-    report("slow reading", gateway, before)
+    report("eight readers of 64 MiB that hardly read", gateway, before)
 
 
 def test_ranges_conditions_and_redirects_pass(gateway: GatewayProcess, nginx: Nginx) -> None:

@@ -94,6 +94,7 @@ class Nginx:
         self._process.terminate()
         self._process.wait(PATIENCE)
         self._listener.close()
+        shutil.rmtree(self.files)  # pytest keeps the folders of some runs, and these are large
 
     @property
     def url(self) -> str:

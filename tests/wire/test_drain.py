@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from typing import TYPE_CHECKING
 
@@ -87,6 +88,17 @@ def test_a_request_that_comes_after_all_is_told_to_close(proxied: Proxied) -> No
         late.ended()
         go.set()
         assert busy.response().body == b"finished"
+
+
+def test_health_tells_whoever_still_asks(proxied: Proxied) -> None:
+    gateway, _ = proxied()
+    with gateway.client() as client:
+        assert client.exchange(request("GET", "/health")).status == 200
+        gateway.drain(10)
+        response = client.exchange(request("GET", "/health"))
+        assert (response.status, response.closes) == (503, True)
+        assert json.loads(response.body)["status"] == "draining"
+        client.ended()
 
 
 def test_nobody_is_let_in_any_more(proxied: Proxied) -> None:

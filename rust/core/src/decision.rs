@@ -120,6 +120,8 @@ pub enum Reason {
     ExpectationFailed,
     /// 431
     HeadersTooLarge,
+    /// 500
+    Internal,
     /// 501
     NotImplemented,
     /// 503
@@ -130,7 +132,7 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::BadRequest,
         Self::RouteNotFound,
         Self::MethodNotAllowed,
@@ -139,6 +141,7 @@ impl Reason {
         Self::TargetTooLong,
         Self::ExpectationFailed,
         Self::HeadersTooLarge,
+        Self::Internal,
         Self::NotImplemented,
         Self::Overloaded,
         Self::VersionNotSupported,
@@ -156,6 +159,7 @@ impl Reason {
             Self::TargetTooLong => "target-too-long",
             Self::ExpectationFailed => "expectation-failed",
             Self::HeadersTooLarge => "headers-too-large",
+            Self::Internal => "internal",
             Self::NotImplemented => "not-implemented",
             Self::Overloaded => "overloaded",
             Self::VersionNotSupported => "version-not-supported",

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import structlog
+
+from pygateway._core import Gate
+from tests.support.gateway import configuration
+
+if TYPE_CHECKING:
+    from tests.conftest import StartGateway
+
+
+class Panic(BaseException):
+    """As a panic of native code arrives: not an Exception."""
+
+
+class BreakingGate:
+    """The native gate, but for one path."""
+
+    def __init__(self, specification: bytes, seed: bytes) -> None:
+        self._gate = Gate(specification, seed)
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the gate has
+        return getattr(self._gate, name)
+
+    def decide(self, method: bytes, target: bytes, *rest: Any) -> Any:  # noqa: ANN401
+        if target == b"/broken":
+            raise Panic("secret detail")
+        return self._gate.decide(method, target, *rest)
+
+
+@pytest.mark.parametrize("body", ["", "hello"])
+def test_a_panic_of_the_core_is_one_500_and_never_a_dead_worker(
+    start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch, body: str
+) -> None:
+    monkeypatch.setattr("pygateway.gateway.Gate", BreakingGate)
+    gateway = start_gateway(configuration({}, routes=[]))
+    head = f"POST /broken HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n"
+    with structlog.testing.capture_logs() as logs, gateway.client() as client:
+        client.send((head + body).encode())
+        response = client.response()
+        response.problem("internal")
+        assert response.closes
+        assert b"secret" not in response.body
+        client.ended()
+    assert [line["event"] for line in logs] == ["request failed"]
+    assert gateway.fetch(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").status == 200
