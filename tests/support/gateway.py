@@ -147,8 +147,9 @@ class RunningGateway:
         return asyncio.run_coroutine_threadsafe(count(), self._loop).result(PATIENCE)
 
     def drain(self, timeout: float) -> None:
-        """Let the gateway finish what it has, in the background."""
+        """Begin to drain; the gateway finishes what it has in the background."""
         asyncio.run_coroutine_threadsafe(self.gateway.drain(timeout), self._loop)
+        self.settle()
 
     @staticmethod
     async def _turns() -> None:

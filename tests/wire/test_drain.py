@@ -35,7 +35,6 @@ def test_a_request_under_way_is_finished_and_its_connection_closed(proxied: Prox
         client.send(request())
         upstream.next_request()
         gateway.drain(10)
-        gateway.settle()
         go.set()
         assert client.response().body == b"finished"
         client.ended()
@@ -56,7 +55,6 @@ def test_a_body_under_way_is_finished(proxied: Proxied) -> None:
         client.head()
         assert client.exactly(5) == b"12345"
         gateway.drain(10)
-        gateway.settle()
         seen.set()
         assert client.exactly(5) == b"67890"
         client.ended()
@@ -81,6 +79,7 @@ def test_a_request_that_comes_after_all_is_told_to_close(proxied: Proxied) -> No
         busy.send(request())
         upstream.next_request()
         gateway.drain(10)
+        gateway.settle()
         late.send(request("GET", "/late"))
         response = late.response()
         assert response.status in {200, 503}
@@ -95,6 +94,7 @@ def test_health_tells_whoever_still_asks(proxied: Proxied) -> None:
     with gateway.client() as client:
         assert client.exchange(request("GET", "/health")).status == 200
         gateway.drain(10)
+        gateway.settle()
         response = client.exchange(request("GET", "/health"))
         assert (response.status, response.closes) == (503, True)
         assert json.loads(response.body)["status"] == "draining"
@@ -108,7 +108,6 @@ def test_nobody_is_let_in_any_more(proxied: Proxied) -> None:
         client.send(request())
         upstream.next_request()
         gateway.drain(10)
-        gateway.settle()
         with pytest.raises(ConnectionError):
             gateway.client()
         go.set()
