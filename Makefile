@@ -4,6 +4,7 @@
 #   make build   the native build alone
 #   make run     a gateway with an echo upstream, and what to try on it
 #   make test    every test, with coverage
+#   make test-large   transfers of 2 GiB through nginx, with the memory that they take (needs nginx)
 #   make lint    every check of the sources
 #   make bench   the benchmarks
 #   make clean   back to what was cloned
@@ -30,7 +31,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 need = { echo "make: $(1)" >&2; exit 1; }
 
-.PHONY: help setup build run test lint bench clean
+.PHONY: help setup build run test test-large lint bench clean
 .DELETE_ON_ERROR:
 
 help:
@@ -46,6 +47,9 @@ run: setup
 test: setup
 	cargo test --quiet --workspace
 	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered
+
+test-large: setup
+	PYGATEWAY_LARGE=1 $(BIN)/python -m pytest tests/services/test_nginx.py -s
 
 lint: setup
 	cargo fmt --all --check

@@ -89,6 +89,13 @@ class Gate:
             version: 10 or 11; any other is rejected with `version-not-supported`.
         """
 
+    def decide_head(self, head: bytes, peer: Peer, now: float) -> Forward | Respond | Reject:
+        """`decide` for a head as it came, up to and with its empty line.
+
+        What RFC 9112 lets a recipient repair (bare LF, folded lines, more than one space) is
+        refused.
+        """
+
     def refuse(self, reason: str, detail: str, peer: Peer, now: float) -> Reject:
         """A `Reject` for a head that could not be read; the connection has to close.
 
@@ -210,6 +217,20 @@ class Forward(Decision):
             ProtocolError: The response breaks a guard.
         """
 
+    def read_response(self, head: bytes, now: float, close: bool = False) -> bytes:
+        """`response_head` for a head as it came, up to and with its empty line.
+
+        Raises:
+            ProtocolError: The response breaks a guard, or is no HTTP/1 response.
+        """
+
+    def read_interim(self, head: bytes) -> bytes:
+        """`interim_head` for a head as it came, up to and with its empty line.
+
+        Raises:
+            ProtocolError: The response breaks a guard, or is no HTTP/1 response.
+        """
+
     def interim_head(self, status: int, reason: bytes, headers: _Headers) -> bytes:
         """Head of an interim response (1xx but 101) as the client gets it.
 
@@ -221,7 +242,12 @@ class Forward(Decision):
 
     @property
     def response_framing(self) -> int:
-        """`response_chunked`, `response_bodiless` and `response_closes` as bits 1, 2 and 4."""
+        """What is known of the response's body, in bits.
+
+        1, 2 and 4 are `response_chunked`, `response_bodiless` and `response_closes`. The others are
+        about the upstream: 8, it sends the body in chunks; 16, it ends the body by closing; 32,
+        its connection may serve again.
+        """
 
     @property
     def response_chunked(self) -> bool:

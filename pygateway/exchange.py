@@ -15,6 +15,7 @@ longer read from.
 from __future__ import annotations
 
 import asyncio
+import re
 from time import time
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
     from pygateway._core import Peer
     from pygateway.sweep import Sweep
 
-Headers = list[tuple[bytes, bytes]]
 Decision = Forward | Respond | Reject
 
 # What an exchange waits for; decides which error a missed deadline becomes.
@@ -37,14 +37,13 @@ QUEUED, CONNECTING, SENDING, AWAITING, STREAMING, TUNNELLING = range(6)
 CHUNKED = -1
 """`body_length` of a message whose length is not known ahead (RFC 9112 section 7.1)."""
 
-IN_CHUNKS, BODILESS, CLOSES = 1, 2, 4
+IN_CHUNKS, BODILESS, CLOSES, COMES_CHUNKED, COMES_UNTIL_CLOSE, PERSISTS = 1, 2, 4, 8, 16, 32
 """Bits of `Forward.response_framing`."""
+
+EVENT_STREAM = re.compile(rb"\r\nContent-Type:[ \t]*text/event-stream", re.IGNORECASE)
 
 SMALL_BODY = 8192
 """Bytes under which copying a body behind its head is cheaper than writing both as a vector."""
-
-BODY_UNEXPECTED = (b"GET", b"HEAD")
-"""Methods whose bodies have no defined meaning (RFC 9110 section 9.3.1)."""
 
 HALF_CLOSED_GRACE = 0.5
 """Seconds that a client which has closed its sending side still gets to be answered in.
@@ -73,11 +72,14 @@ class ClientSide(Protocol):
     def resume(self, reason: int) -> None:
         """Read again once no reason is left."""
 
+    def expect_body(self, length: int) -> None:
+        """The head announces a body of `length` bytes, or `CHUNKED`."""
+
     def begin_tunnel(self) -> bytes:
         """Pass on every further byte as it is; gives those that came before the 101."""
 
-    def exchange_done(self, *, close: bool) -> None:
-        """The exchange has ended; take the next request, or close."""
+    def exchange_done(self, *, close: bool, linger: bool = ...) -> None:
+        """The exchange has ended; take the next request, or close, at once or with patience."""
 
     def abort(self) -> None:
         """Break the connection, so that the client sees that something is missing."""
@@ -166,7 +168,6 @@ class Exchange:
         "endpoint",
         "finished",
         "forward",
-        "method",
         "moved",
         "moved_at_check",
         "outbox",
@@ -175,7 +176,6 @@ class Exchange:
         "request_bytes",
         "request_done",
         "response_framing",
-        "response_headers",
         "response_started",
         "story",
         "task",
@@ -184,6 +184,7 @@ class Exchange:
         "tried",
         "tries",
         "upstream",
+        "upstream_head",
         "upstream_slow",
         "upstream_state",
     )
@@ -194,19 +195,12 @@ class Exchange:
     upstream_state: Any
     timeouts: Timeouts
     response_framing: int
-    response_headers: Headers
+    upstream_head: bytes
 
-    def __init__(
-        self,
-        client: ClientSide,
-        story: Story,
-        method: bytes,
-        request_done: bool,
-    ) -> None:
+    def __init__(self, client: ClientSide, story: Story) -> None:
         self.client = client
         self.story = story
-        self.method = method
-        self.request_done = request_done
+        self.request_done = True
         self.request_bytes = 0
         self.outbox: list[bytes] | None = None
         self.to_client: list[bytes] | None = None
@@ -306,36 +300,46 @@ class Exchange:
 
     # --- the response, from the upstream ------------------------------------------------------
 
-    def interim_response(self, status: int, reason: bytes, headers: Headers) -> None:
-        """Pass on a 1xx response (RFC 9110 section 15.2) to a client that can take it."""
-        head = self.forward.interim_head(status, reason, headers)
-        if head:
-            self.client.write(head)
+    def interim_response(self, head: bytes) -> None:
+        """Pass on a 1xx response (RFC 9110 section 15.2) to a client that can take it.
+
+        Raises:
+            UpstreamProtocolViolation: The head breaks a guard.
+        """
+        try:
+            rewritten = self.forward.read_interim(head)
+        except ProtocolError as error:
+            raise _violation(error) from None
+        if rewritten:
+            self.client.write(rewritten)
         if not self.request_done:
             self.phase = SENDING
             self.client.deadline = self.story.sweep.now + self.timeouts.body_stall
 
-    def response_head(self, status: int, reason: bytes, headers: Headers, version: int) -> None:
+    def response_head(self, head: bytes) -> int:
         """Take the final response's head; it is written together with the body that follows.
+
+        Returns:
+            Bits that tell how the body comes and goes (`Forward.response_framing`).
 
         Raises:
             UpstreamProtocolViolation: The head breaks a guard.
         """
         # A client that was not told to go on may send its body or its next request: nobody knows.
         close = self.story.draining or (
-            self.decision.expects_continue and not self.request_done and not self.request_bytes
+            not self.request_done and self.decision.expects_continue and not self.request_bytes
         )
+        forward = self.forward
         try:
-            head = self.forward.response_head(status, reason, headers, time(), version, close)
+            rewritten = forward.read_response(head, time(), close)
         except ProtocolError as error:
-            raise UpstreamProtocolViolation(
-                f"The upstream's response is refused: {error}."
-            ) from None
+            raise _violation(error) from None
         self.response_started = True
-        self.response_framing = self.forward.response_framing
-        self.response_headers = headers
+        self.upstream_head = head
         self.phase = STREAMING
-        self.to_client = [head]
+        self.to_client = [rewritten]
+        framing = self.response_framing = forward.response_framing
+        return framing
 
     def response_body(self, data: bytes) -> None:
         """Take a piece of the response's body."""
@@ -377,15 +381,8 @@ class Exchange:
         upstream = self.upstream
         if upstream is not None:
             self.upstream = None
-            # One that has answered before the request was complete may be reading it still, and
-            # one that does not expect a body with this method may take it for the next request.
-            # (The gate closes the client's connection after such a request, too.)
-            doubtful = not self.request_done or (
-                framing & CLOSES
-                and self.method in BODY_UNEXPECTED
-                and self.forward.body_length != 0
-            )
-            upstream.release(reusable=reusable and not doubtful)
+            # One that has answered before the request was complete may be reading it still.
+            upstream.release(reusable=reusable and self.request_done)
         if not self.finished:
             self.finished = True
             client.exchange_done(close=bool(framing & CLOSES))
@@ -435,10 +432,7 @@ class Exchange:
     @property
     def event_stream(self) -> bool:
         """Whether the response is a stream of Server-Sent Events, which may well be silent."""
-        return self.response_started and any(
-            name.lower() == b"content-type" and value.lower().startswith(b"text/event-stream")
-            for name, value in self.response_headers
-        )
+        return self.response_started and EVENT_STREAM.search(self.upstream_head) is not None
 
     def client_gone(self) -> None:
         """Nobody waits for the response any more: cancel the request at the upstream."""
@@ -467,8 +461,17 @@ class Exchange:
             self.upstream = None
             upstream.release(reusable=False)
 
-    def finish(self, *, close: bool) -> None:
-        """End the exchange, whatever happened to it; further calls do nothing."""
+    def finish(self, *, close: bool, linger: bool = False) -> None:
+        """End the exchange, whatever happened to it; further calls do nothing.
+
+        Args:
+            close: The client's connection ends, too.
+            linger: The client may still be sending, and shall be able to read the answer.
+        """
         if not self.finished:
             self.finished = True
-            self.client.exchange_done(close=close)
+            self.client.exchange_done(close=close, linger=linger)
+
+
+def _violation(error: ProtocolError) -> UpstreamProtocolViolation:
+    return UpstreamProtocolViolation(f"The upstream's response is refused: {error}")

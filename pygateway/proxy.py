@@ -44,7 +44,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pygateway._core import Gate, Reject
-    from pygateway.exchange import Headers
     from pygateway.sweep import Sweep
     from pygateway.upstream.connection import UpstreamConnection
     from pygateway.upstream.plan import Plan
@@ -88,12 +87,15 @@ class Proxy:
 
     # --- from the head to the upstream --------------------------------------------------------
 
-    def start(self, exchange: Exchange, target: bytes, headers: Headers, version: int) -> None:
+    def start(self, exchange: Exchange, head: bytes) -> None:
         """Take a request whose head is complete."""
+        client = exchange.client
         try:
-            decision = exchange.decision = self.gate.decide(
-                exchange.method, target, headers, exchange.client.peer, time(), version
-            )
+            decision = exchange.decision = self.gate.decide_head(head, client.peer, time())
+            length = decision.body_length
+            if length:
+                exchange.request_done = False
+                client.expect_body(length)
             if type(decision) is Forward:
                 exchange.forward = decision
                 self.forward(exchange, decision)
@@ -179,7 +181,8 @@ class Proxy:
         head = respond.reply_head(status, headers, len(body), time(), close)
         exchange.client.write(head if respond.head_only else head + body)
         exchange.discarding = True
-        exchange.finish(close=close or not respond.keep_alive)
+        close = close or not respond.keep_alive
+        exchange.finish(close=close, linger=close)
 
     def reject(self, exchange: Exchange, reject: Reject) -> None:
         """Answer a request that the gate refuses."""
@@ -192,14 +195,14 @@ class Proxy:
         name: str,
         detail: str,
         *,
-        headers: Headers | None = None,
+        headers: problem.Headers | None = None,
         close: bool,
     ) -> None:
         decision = exchange.decision
         reply = problem.render(decision, name, detail, time(), headers=headers, close=close)
         exchange.client.write(reply)
         exchange.discarding = True
-        exchange.finish(close=close)
+        exchange.finish(close=close, linger=close)
 
     def _must_close(self, exchange: Exchange) -> bool:
         """Whether the connection has to end after an answer of the gateway's own.
@@ -263,7 +266,7 @@ class Proxy:
             detail = "The gateway failed to handle this request."
             refusal = self.gate.refuse("internal", detail, exchange.client.peer, now)
             exchange.client.write(problem.render(refusal, "internal", detail, now, close=True))
-        exchange.finish(close=True)
+        exchange.finish(close=True, linger=True)
 
     # --- deadlines ----------------------------------------------------------------------------
 

@@ -25,10 +25,10 @@ class BreakingGate:
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the gate has
         return getattr(self._gate, name)
 
-    def decide(self, method: bytes, target: bytes, *rest: Any) -> Any:  # noqa: ANN401
-        if target == b"/broken":
+    def decide_head(self, head: bytes, *rest: Any) -> Any:  # noqa: ANN401
+        if b" /broken " in head:
             raise Panic("secret detail")
-        return self._gate.decide(method, target, *rest)
+        return self._gate.decide_head(head, *rest)
 
 
 @pytest.mark.parametrize("body", ["", "hello"])

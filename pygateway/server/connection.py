@@ -1,10 +1,8 @@
 """A client's connection: one request after another, in order (RFC 9112 section 9).
 
-httptools tokenises; this file knows where messages begin and end. Both a head and a chunked body
-end with an empty line and every other body has a length, so bytes are handed to the parser up to
-the next such end and never beyond. That gives three things which the parser alone does not: the
-request line can be compared with what the parser made of it, a pipelined request stays bytes
-until its turn has come, and what follows an upgrade is not mistaken for HTTP.
+A head ends with an empty line and a body by its length or with its last chunk, so it is always
+known where a message ends. Nothing beyond is looked at: a pipelined request stays bytes until its
+turn has come, and what follows an upgrade is not mistaken for HTTP.
 
     HEAD ──head complete──> BODY ──body complete──> HOLDING ──exchange done──> HEAD
       │                      │ (no body)               ^ │
@@ -18,9 +16,8 @@ import asyncio
 from time import time
 from typing import TYPE_CHECKING, cast
 
-import httptools
-
 from pygateway import problem
+from pygateway.chunked import END, FORBIDDEN_TRAILERS, ChunkedBody, MalformedBody
 from pygateway.errors import BadRequest
 from pygateway.exchange import CHUNKED, PIPELINE_FULL, Exchange
 from pygateway.sweep import NEVER
@@ -29,49 +26,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pygateway._core import Peer
-    from pygateway.exchange import Headers
     from pygateway.server.server import Server
 
 HEAD, BODY, HOLDING, TUNNEL, LINGERING, CLOSED = range(6)
-
-END_OF_HEAD = b"\r\n\r\n"
-
-# A client that sends one byte a chunk needs five bytes of framing for each; nine leave room for
-# extensions that nobody sends. What exceeds that is an attempt to be read for ever.
-MAX_FRAMING_RATIO = 9
-
-# Trailers are dropped, but one that would have changed the message's meaning is an attack
-# (RFC 9110 section 6.5.1).
-FORBIDDEN_TRAILERS = frozenset(
-    (
-        b"transfer-encoding",
-        b"content-length",
-        b"host",
-        b"trailer",
-        b"content-encoding",
-        b"content-type",
-        b"content-range",
-        b"authorization",
-        b"connection",
-        b"te",
-        b"expect",
-        b"cache-control",
-        b"max-forwards",
-        b"range",
-        b"set-cookie",
-        b"cookie",
-        b"upgrade",
-    )
-)
 
 # After a refusal the client may still be sending. Closing at once would reset the connection and
 # could take the answer with it (RFC 9112 section 9.6), so this much is read, this long.
 LINGER_BYTES = 1024 * 1024
 LINGER_SECONDS = 2.0
-
-# What llhttp cannot know of a body whose head announced an upgrade: it is told again, without.
-_CHUNKED = b"Transfer-Encoding: chunked"
-_BODY_ONLY = b"POST / HTTP/1.1\r\nHost: x\r\n"
 
 
 class ClientConnection(asyncio.Protocol):
@@ -88,20 +50,16 @@ class ClientConnection(asyncio.Protocol):
         "_advancing",
         "_body_left",
         "_buffer",
-        "_complete",
+        "_chunks",
         "_discarded",
         "_exchange",
-        "_framing",
         "_half_closed",
         "_head_begun",
-        "_headers",
-        "_parser",
+        "_more",
         "_pauses",
         "_proxy",
         "_server",
         "_state",
-        "_tail",
-        "_target",
         "_transport",
         "_write_paused",
         "deadline",
@@ -110,8 +68,8 @@ class ClientConnection(asyncio.Protocol):
         "write",
     )
 
+    _chunks: ChunkedBody
     _exchange: Exchange | None
-    _headers: Headers
     _transport: asyncio.Transport
     peer: Peer
     write: Callable[[bytes], object]
@@ -123,13 +81,9 @@ class ClientConnection(asyncio.Protocol):
         self._state = HEAD
         self._buffer = b""
         self._pauses = 0
-        self._advancing = self._write_paused = self._complete = self._half_closed = False
-        self._head_begun = False
-        self._parser = httptools.HttpRequestParser(self)
-        self._headers = []
-        self._target = b""
-        self._tail = b""
-        self._framing = self._discarded = self._body_left = 0
+        self._advancing = self._write_paused = self._half_closed = False
+        self._head_begun = self._more = False
+        self._discarded = self._body_left = 0
         self.deadline = self.final_deadline = NEVER
 
     # --- asyncio.Protocol ---------------------------------------------------------------------
@@ -237,132 +191,57 @@ class ClientConnection(asyncio.Protocol):
             data = data[2:]
             if not data:
                 return data
-        end = data.find(END_OF_HEAD) + 4
+        end = data.find(END) + 4
         if end < 4:
             self._await_head(data)
             return b""
         rest = data[end:]
-        head = data if not rest else data[:end]
         if end > self._server.largest_head:
-            self._refuse_oversize(head)
+            self._refuse_oversize(data[:end])
             return b""
-        headers: Headers = []
-        self._headers = headers
-        self._complete = False
-        parser = self._parser
-        upgrade = False
-        try:
-            parser.feed_data(head)
-        except httptools.HttpParserUpgrade:
-            upgrade = True
-        except httptools.HttpParserInvalidMethodError:
-            self._refuse("not-implemented", "The method is not known.")
-            return b""
-        except httptools.HttpParserError as error:
-            self._refuse("bad-request", f"The request head cannot be parsed: {error}.")
-            return b""
-        method = parser.get_method()
-        target = self._target
-        line = len(method) + len(target) + 1
-        version = 11
-        if head[line : line + 11] != b" HTTP/1.1\r\n":
-            version = self._read_version(head[line : line + 11])
-            if not version:
-                return b""
-        done = self._complete if not upgrade else not _announces_body(headers)
-        exchange = Exchange(self, self._proxy, method, done)
-        # Body bytes that came with the head are sent with the head.
-        exchange.corked = not done and bool(rest)
-        self._exchange = exchange
-        self._state = HOLDING if done else BODY
-        self._proxy.start(exchange, target, headers, version)
-        if upgrade:
-            self._replace_parser(exchange)
-        if self._state == BODY:
-            self._body_left = exchange.decision.body_length
-            self._framing = 0
-            self._tail = b""
-        elif self._half_closed and not exchange.finished:
+        exchange = self._exchange = Exchange(self, self._proxy)
+        self._state = HOLDING
+        self._more = bool(rest)
+        self._proxy.start(exchange, data[:end] if rest else data)
+        if self._half_closed and self._state == HOLDING and not exchange.finished:
             exchange.client_half_closed()
         return rest
 
-    def _read_version(self, ending: bytes) -> int:
-        """Tell a version other than 1.1 from the request line's `ending`; 0 after a refusal.
-
-        The request line has to be exactly what the parser saw: one space, one space, one version.
-        """
-        if ending == b" HTTP/1.0\r\n":
-            return 10
-        if ending.startswith(b" HTTP/") and ending.endswith(b"\r\n"):
-            self._refuse("version-not-supported", "Only HTTP/1.1 and HTTP/1.0 are spoken here.")
-        else:
-            self._refuse("bad-request", "The request line is malformed.")
-        return 0
-
-    def _replace_parser(self, exchange: Exchange) -> None:
-        """Go on with a new parser, for one that met a request for an upgrade has stopped for good.
-
-        A body after such a head is legal (clients offer h2c with a POST) but llhttp does not read
-        it: the new parser is told of the body only.
-        """
-        self._parser = httptools.HttpRequestParser(self)
-        if self._state == BODY:
-            length = exchange.decision.body_length
-            framing = (
-                b"Transfer-Encoding: chunked" if length < 0 else b"Content-Length: %d" % length
-            )
-            self._parser.feed_data(_BODY_ONLY + framing + END_OF_HEAD)
-            self._headers = []
-            self._complete = False
-
     def _take_body(self, data: bytes) -> bytes:
-        """Feed the part of `data` that can only be body; give what follows."""
-        chunked = self._body_left == CHUNKED
-        cut = self._find_chunked_cut(data) if chunked else self._body_left
-        piece = data[:cut] if cut < len(data) else data
-        self._framing += len(piece)
-        known = len(self._headers)
-        try:
-            self._parser.feed_data(piece)
-        except httptools.HttpParserError as error:
-            self._body_failed(f"The request body cannot be parsed: {error}.")
-            return b""
-        if chunked:
-            if len(self._headers) > known and self._forbidden_trailer(known):
-                self._body_failed("A trailer may not repeat what belongs into the head.")
+        """Pass on the part of `data` that is body; give what follows."""
+        left = self._body_left
+        if left == CHUNKED:
+            try:
+                rest = self._chunks.feed(data)
+            except MalformedBody as error:
+                self._body_failed(str(error))
                 return b""
-            if self._framing > self._server.largest_head:
-                self._body_failed("The framing of the chunked body is larger than the body.")
-                return b""
+            complete = self._chunks.complete
         else:
-            self._body_left -= len(piece)
+            rest = data[left:]
+            self._body_left = max(0, left - len(data))
+            self._take_piece(data[:left] if rest else data)
+            complete = self._body_left == 0
         exchange = self._exchange
-        if self._complete and self._state == BODY:
+        if self._state != BODY:
+            return rest
+        if complete:
             self._request_complete(exchange)
         elif exchange is not None:
             exchange.flush_request()
         elif self._discarded > LINGER_BYTES:
-            self._leave()
-        return data[cut:] if piece is not data else b""
+            self._linger()
+        return rest
 
-    def _find_chunked_cut(self, data: bytes) -> int:
-        """Where the next empty line ends, which may have begun in what was fed before."""
-        tail = self._tail
-        if tail:
-            straddling = (tail + data[:3]).find(END_OF_HEAD)
-            if straddling >= 0:
-                cut = straddling + 4 - len(tail)
-                self._tail = b""
-                return cut
-        cut = data.find(END_OF_HEAD) + 4
-        if cut < 4:
-            self._tail = (tail + data)[-3:]
-            return len(data)
-        self._tail = b""
-        return cut
+    def _take_piece(self, data: bytes) -> None:
+        """Pass on a piece of the body, or throw it away where nobody wants it any more."""
+        exchange = self._exchange
+        if exchange is not None:
+            exchange.request_body(data)
+        else:
+            self._discarded += len(data)
 
     def _request_complete(self, exchange: Exchange | None) -> None:
-        self._headers = []
         if exchange is None:
             self._next_request()
             return
@@ -390,29 +269,6 @@ class ClientConnection(asyncio.Protocol):
         if len(data) > self._server.largest_head:
             self.pause(PIPELINE_FULL)
 
-    # --- httptools' callbacks -----------------------------------------------------------------
-
-    def on_url(self, target: bytes) -> None:
-        """Take the request target."""
-        self._target = target
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header, or a trailer."""
-        self._headers.append((name, value))
-
-    def on_body(self, data: bytes) -> None:
-        """Pass on a piece of the body, or throw it away where nobody wants it any more."""
-        self._framing -= MAX_FRAMING_RATIO * len(data)
-        exchange = self._exchange
-        if exchange is not None:
-            exchange.request_body(data)
-        else:
-            self._discarded += len(data)
-
-    def on_message_complete(self) -> None:
-        """The request is complete."""
-        self._complete = True
-
     # --- what an exchange asks for ------------------------------------------------------------
 
     def send(self, parts: list[bytes]) -> None:
@@ -432,6 +288,17 @@ class ClientConnection(asyncio.Protocol):
             if not self._pauses and self._state != CLOSED:
                 self._transport.resume_reading()
 
+    def expect_body(self, length: int) -> None:
+        """The head announces a body of `length` bytes, or `CHUNKED`."""
+        self._state = BODY
+        self._body_left = length
+        if length == CHUNKED:
+            limit = self._server.largest_head
+            self._chunks = ChunkedBody(self._take_piece, limit, FORBIDDEN_TRAILERS)
+        if self._exchange is not None:
+            # Body bytes that came with the head are sent with the head.
+            self._exchange.corked = self._more
+
     def begin_tunnel(self) -> bytes:
         """Pass on every further byte as it is; gives those that came before the 101."""
         self._state = TUNNEL
@@ -439,7 +306,7 @@ class ClientConnection(asyncio.Protocol):
         self.resume(PIPELINE_FULL)
         return waiting
 
-    def exchange_done(self, *, close: bool) -> None:
+    def exchange_done(self, *, close: bool, linger: bool = False) -> None:
         """The exchange has ended: take the next request, or close."""
         self._exchange = None
         if self._state >= LINGERING:
@@ -455,13 +322,15 @@ class ClientConnection(asyncio.Protocol):
             return
         if self._state == TUNNEL:
             self._close()
-        elif close or self._proxy.draining:
-            self._leave()
-        else:
+        elif not (close or self._proxy.draining):
             # Answered early: what is left of the body is read and thrown away, within bounds.
             self._discarded = 0
             self.final_deadline = self._server.sweep.now + self._server.timeouts.body_stall
             self.resume(self._pauses)
+        elif linger or self._buffer or self._state == BODY:
+            self._linger()
+        else:
+            self._close()
 
     def abort(self) -> None:
         """Break the connection, so that the client sees that something is missing."""
@@ -500,11 +369,8 @@ class ClientConnection(asyncio.Protocol):
         elif self._half_closed:
             self._close()
 
-    def _leave(self) -> None:
-        """Close after an answer, once the client has had the time to read it."""
-        if self._state == HOLDING and not self._buffer:
-            self._close()
-            return
+    def _linger(self) -> None:
+        """Send no more, and close once the client has had the time to read what was sent."""
         self._buffer = b""
         self._state = LINGERING
         self._discarded = 0
@@ -530,7 +396,7 @@ class ClientConnection(asyncio.Protocol):
         now = time()
         refusal = self._proxy.gate.refuse(name, detail, self.peer, now)
         self._transport.write(problem.render(refusal, name, detail, now, close=True))
-        self._leave()
+        self._linger()
 
     def _refuse_oversize(self, data: bytes) -> None:
         if b"\r\n" not in data[: self._server.largest_target + 32]:
@@ -541,20 +407,6 @@ class ClientConnection(asyncio.Protocol):
     def _body_failed(self, detail: str) -> None:
         exchange = self._exchange
         if exchange is None:
-            self._leave()
+            self._linger()
         else:
             self._proxy.fail(exchange, BadRequest(detail))
-
-    def _forbidden_trailer(self, known: int) -> bool:
-        trailers = self._headers[known:]
-        del self._headers[known:]
-        return any(name.lower() in FORBIDDEN_TRAILERS for name, _ in trailers)
-
-
-def _announces_body(headers: Headers) -> bool:
-    """Whether a head that asks for an upgrade also announces a body."""
-    return any(
-        name.lower() == b"transfer-encoding"
-        or (name.lower() == b"content-length" and value.strip() != b"0")
-        for name, value in headers
-    )

@@ -1,7 +1,8 @@
 """A connection to an endpoint: one request out, one response in, at a time.
 
-httptools tokenises the response; the gate judges its head (RFC 9112 section 6.3 and the guards).
-After the least doubt about where a response ends, the connection is not used again.
+The gate tokenises and judges the response's head (RFC 9112 section 6.3 and the guards); what is
+left here is to know where the body ends. After the least doubt about that, the connection is not
+used again.
 """
 
 from __future__ import annotations
@@ -9,26 +10,29 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, cast
 
-import httptools
-
+from pygateway.chunked import END, ChunkedBody, MalformedBody
 from pygateway.errors import UpstreamGone, UpstreamProtocolViolation
-from pygateway.exchange import TUNNELLING
+from pygateway.exchange import (
+    BODILESS,
+    COMES_CHUNKED,
+    COMES_UNTIL_CLOSE,
+    PERSISTS,
+    TUNNELLING,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pygateway.errors import ExchangeError
-    from pygateway.exchange import Exchange, Headers
+    from pygateway.exchange import Exchange
     from pygateway.upstream.pool import Pool
 
 # Interim responses carry no body and no decision, so an endpoint could send them for ever; real
 # ones send a 100 and a few 103s.
 MAX_INTERIM_RESPONSES = 16
 
-VERSIONS = {"1.1": 11, "1.0": 10}
-
-# A chunk of one byte needs five bytes of framing; nobody honest needs more than nine.
-MAX_FRAMING_RATIO = 9
+# What the connection reads now.
+HEAD, COUNTED, CHUNKS, UNTIL_CLOSE = range(4)
 
 
 class UpstreamConnection(asyncio.Protocol):
@@ -43,18 +47,14 @@ class UpstreamConnection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_began",
-        "_complete",
-        "_failure",
-        "_headers",
+        "_buffer",
+        "_chunks",
         "_interims",
-        "_parser",
+        "_left",
         "_paused",
-        "_persists",
-        "_raw_bytes",
-        "_reason",
+        "_reading",
+        "_reusable",
         "_transport",
-        "_version",
         "_write_paused",
         "closed",
         "counted",
@@ -66,16 +66,8 @@ class UpstreamConnection(asyncio.Protocol):
         "write",
     )
 
-    _began: int
-    _complete: bool
-    _failure: ExchangeError | None
-    _headers: Headers
-    _interims: int
-    _persists: bool
-    _raw_bytes: int
-    _reason: bytes
+    _chunks: ChunkedBody
     _transport: asyncio.Transport
-    _version: int
     write: Callable[[bytes], object]
     exchange: Exchange | None
 
@@ -87,8 +79,10 @@ class UpstreamConnection(asyncio.Protocol):
         self.idle_since = 0.0
         self.closed = self.counted = False
         self._paused = self._write_paused = False
-        self._parser = httptools.HttpResponseParser(self)
-        self._expect_response()
+        self._reusable = False
+        self._buffer = b""
+        self._reading = HEAD
+        self._interims = self._left = 0
 
     # --- towards the endpoint -----------------------------------------------------------------
 
@@ -148,40 +142,27 @@ class UpstreamConnection(asyncio.Protocol):
             self.exchange.upstream_writable(writable=True)
 
     def data_received(self, data: bytes) -> None:
-        """Feed a piece of a response to the parser and pass on what it gave."""
+        """Take a piece of a response and pass it on."""
         exchange = self.exchange
         if exchange is None:
             # Nobody asked: whatever this is, it must not become the next request's answer.
             self.abort()
-            return
-        if exchange.phase == TUNNELLING:
+        elif exchange.phase == TUNNELLING:
             exchange.rest_tunnel()
             exchange.client.write(data)
-            return
-        if not self._raw_bytes and data.startswith(b"HTTP/1.1 "):
-            self._version = 11
-        elif not self._plausible(exchange, data):
-            return
-        self._raw_bytes += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._upgraded(exchange, data[upgrade.args[0] :])
-            return
-        except httptools.HttpParserError as error:
-            self._parse_failed(exchange, error)
-            return
-        if self._failure is not None:
-            self._fail(self._failure)
-        elif self._complete:
-            reusable = self._persists and self._began == 1
-            self._expect_response()
-            exchange.response_end(reusable=reusable)
-        elif exchange.response_started:
-            if exchange.forward.head_only:
-                self._respond_to_head(exchange)
+        elif self._reading != HEAD:
+            self._take_body(exchange, data)
+        else:
+            if self._buffer:
+                data = self._buffer + data
+                self._buffer = b""
+            end = data.find(END) + 4
+            if end < 4:
+                self._await_head(data)
+            elif data[8:10] == b" 1":
+                self._take_interim(exchange, data[:end], data[end:])
             else:
-                exchange.flush_response()
+                self._take_head(exchange, data[:end], data[end:])
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The endpoint has closed or reset the connection, or we have."""
@@ -194,134 +175,110 @@ class UpstreamConnection(asyncio.Protocol):
         exchange.upstream = None
         if exchange.phase == TUNNELLING:
             exchange.finish(close=True)
-        elif exc is None and self._ends_with_connection(exchange):
+        elif exc is None and self._reading == UNTIL_CLOSE:
             exchange.response_end(reusable=False)
         else:
             self._report_loss(exchange)
 
-    # --- httptools' callbacks -----------------------------------------------------------------
-
-    def on_message_begin(self) -> None:
-        """A response begins; a second one behind the first belongs to nobody."""
-        self._began += 1
-
-    def on_status(self, reason: bytes) -> None:
-        """Take the reason phrase."""
-        self._reason += reason
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take a header, or a trailer, which is read and dropped."""
-        self._headers.append((name, value))
-
-    def on_headers_complete(self) -> None:
-        """Judge the head, and pass it on."""
-        exchange = self.exchange
-        if exchange is None or self._began > 1 or self._failure is not None:
-            return
-        parser = self._parser
-        status = parser.get_status_code()
-        version = self._version or VERSIONS.get(parser.get_http_version(), 0)
-        try:
-            if status < 200 and status != 101:
-                self._interim(exchange, status)
-            else:
-                exchange.response_head(status, self._reason, self._headers, version)
-                if exchange.forward.head_only:
-                    self._persists = parser.should_keep_alive()
-        except UpstreamProtocolViolation as error:
-            self._failure = error
-
-    def on_body(self, data: bytes) -> None:
-        """Pass on a piece of the body."""
-        exchange = self.exchange
-        if exchange is None or self._began > 1 or self._failure is not None:
-            return
-        if exchange.forward.head_only:
-            self._began += 1
-        else:
-            exchange.response_body(data)
-
-    def on_message_complete(self) -> None:
-        """The response is complete, or an interim one was."""
-        exchange = self.exchange
-        if exchange is not None and self._began == 1:
-            if exchange.response_started:
-                self._complete = True
-                # The parser forgets the message as soon as this callback returns.
-                self._persists = self._parser.should_keep_alive()
-            else:
-                self._began = self._version = 0
-                self._headers = []
-                self._reason = b""
-
     # --- inside -------------------------------------------------------------------------------
 
-    def _expect_response(self) -> None:
-        self._began = self._interims = self._raw_bytes = self._version = 0
-        self._complete = self._persists = False
-        self._failure = None
-        self._headers = []
-        self._reason = b""
+    def _await_head(self, data: bytes) -> None:
+        """Keep the beginning of a head, unless it can be seen already that it is not one."""
+        if not b"HTTP/1.".startswith(data[:7]):
+            self._fail(UpstreamProtocolViolation("The upstream does not speak HTTP/1.1."))
+        elif data.count(b"\n") != data.count(b"\r\n") or b"\r\n " in data or b"\r\n\t" in data:
+            self._fail(UpstreamProtocolViolation("The upstream's response head is malformed."))
+        elif len(data) > self.pool.head_limit:
+            self._fail(UpstreamProtocolViolation("The upstream's response head is too large."))
+        else:
+            self._buffer = data
 
-    def _plausible(self, exchange: Exchange, data: bytes) -> bool:
-        """Refuse what the parser would take: a bad beginning, and framing without end."""
-        if self._raw_bytes == 0:
-            # llhttp takes empty lines ahead of a response; here one begins with its version.
-            if not data.startswith(b"H"):
-                self._fail(UpstreamProtocolViolation("The upstream does not speak HTTP/1.1."))
-                return False
-        elif self._raw_bytes > self.pool.head_limit + MAX_FRAMING_RATIO * exchange.moved:
-            # Heads, chunk sizes and trailers may not outgrow the body that they frame.
-            self._fail(UpstreamProtocolViolation("The upstream's response has too long a head."))
-            return False
-        return True
-
-    def _interim(self, exchange: Exchange, status: int) -> None:
+    def _take_interim(self, exchange: Exchange, head: bytes, rest: bytes) -> None:
+        """Pass on a 1xx response; a 101 is final and changes the protocol."""
+        if head[8:12] == b" 101":
+            self._take_head(exchange, head, rest)
+            return
         self._interims += 1
-        if self._interims > MAX_INTERIM_RESPONSES:
-            raise UpstreamProtocolViolation("The upstream sends too many interim responses.")
-        exchange.interim_response(status, self._reason, self._headers)
-
-    def _respond(self, exchange: Exchange, *, reusable: bool) -> None:
-        reusable = reusable and self._began == 1
-        self._expect_response()
-        exchange.response_end(reusable=reusable)
-
-    def _respond_to_head(self, exchange: Exchange) -> None:
-        """A response to HEAD ends with its head, which the parser cannot know."""
-        self._parser = httptools.HttpResponseParser(self)
-        self._respond(exchange, reusable=self._persists)
-
-    def _upgraded(self, exchange: Exchange, early: bytes) -> None:
-        if self._failure is not None:
-            self._fail(self._failure)
-        elif exchange.response_started and exchange.forward.upgrade:
-            exchange.begin_tunnel(early)
+        try:
+            if self._interims > MAX_INTERIM_RESPONSES:
+                raise UpstreamProtocolViolation("The upstream sends too many interim responses.")
+            exchange.interim_response(head)
+        except UpstreamProtocolViolation as error:
+            self._fail(error)
         else:
-            self._fail(UpstreamProtocolViolation("The upstream changed protocols unasked."))
+            # Some servers end an interim response with two empty lines.
+            rest = rest.removeprefix(b"\r\n")
+            if rest:
+                self.data_received(rest)
 
-    def _parse_failed(self, exchange: Exchange, error: Exception) -> None:
-        if self._complete:
-            # The response was whole; what follows it is not one, so the connection ends here.
-            self._respond(exchange, reusable=False)
+    def _take_head(self, exchange: Exchange, head: bytes, rest: bytes) -> None:
+        """Pass on the final response's head, and what has come of its body."""
+        try:
+            framing = exchange.response_head(head)
+        except UpstreamProtocolViolation as error:
+            self._fail(error)
+            return
+        self._reusable = bool(framing & PERSISTS)
+        if framing & BODILESS:
+            if head[8:12] == b" 101":
+                exchange.begin_tunnel(rest)
+            else:
+                self._complete(exchange, rest)
+            return
+        if framing & COMES_CHUNKED:
+            self._reading = CHUNKS
+            self._chunks = ChunkedBody(exchange.response_body, self.pool.head_limit)
+        elif framing & COMES_UNTIL_CLOSE:
+            self._reading = UNTIL_CLOSE
         else:
-            self._fail(
-                self._failure
-                or UpstreamProtocolViolation(f"The upstream's response cannot be parsed: {error}.")
-            )
+            self._reading = COUNTED
+            self._left = exchange.forward.response_length
+        self._take_body(exchange, rest)
 
-    def _ends_with_connection(self, exchange: Exchange) -> bool:
-        """Whether the body has no length of its own (RFC 9112 section 6.3, step 8)."""
-        return exchange.response_started and not any(
-            name.lower() in (b"content-length", b"transfer-encoding") for name, _ in self._headers
-        )
+    def _take_body(self, exchange: Exchange, data: bytes) -> None:
+        """Pass on a piece of the body; what follows its end belongs to nobody."""
+        reading = self._reading
+        if reading == COUNTED:
+            left = self._left - len(data)
+            if left > 0:
+                self._left = left
+                if data:
+                    exchange.response_body(data)
+                exchange.flush_response()
+                return
+            rest = data[self._left :] if left else b""
+            if self._left:
+                exchange.response_body(data[: self._left] if left else data)
+            self._complete(exchange, rest)
+        elif reading == CHUNKS:
+            try:
+                rest = self._chunks.feed(data)
+            except MalformedBody as error:
+                exchange.flush_response()
+                self._fail(UpstreamProtocolViolation(str(error)))
+                return
+            if self._chunks.complete:
+                self._complete(exchange, rest)
+            else:
+                exchange.flush_response()
+        else:
+            if data:
+                exchange.response_body(data)
+            exchange.flush_response()
+
+    def _complete(self, exchange: Exchange, rest: bytes) -> None:
+        """The response is complete; with anything behind it the connection is spoilt."""
+        self._reading = HEAD
+        self._interims = 0
+        exchange.response_end(reusable=self._reusable and not rest)
 
     def _report_loss(self, exchange: Exchange) -> None:
-        stale = self.served > 0 and self._raw_bytes == 0
+        untouched = not (exchange.response_started or self._buffer or self._interims)
+        stale = self.served > 0 and untouched
         detail = (
-            "The upstream closed the connection before it had answered."
-            if not exchange.response_started
-            else "The upstream closed the connection within its response."
+            "The upstream closed the connection within its response."
+            if exchange.response_started
+            else "The upstream closed the connection before it had answered."
         )
         repeatable = stale and exchange.forward.idempotent and exchange.forward.body_length == 0
         exchange.story.fail(exchange, UpstreamGone(detail, retryable=repeatable))

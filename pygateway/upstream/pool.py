@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from pygateway.upstream.connector import Connector
 
 
+# Room for a status line with a reason of some length (the gate allows 1 KiB).
+STATUS_LINE_BYTES = 2048
+
+
 class Pool:
     """Connections to one endpoint.
 
@@ -49,7 +53,8 @@ class Pool:
         self._sweep = sweep
         self._waiting: deque[asyncio.Future[UpstreamConnection | None]] = deque()
         self.host_line = b"Host: " + connector.authority.encode("ascii") + b"\r\n\r\n"
-        self.head_limit = head_limit
+        # Of the status line the gate knows the length, and refuses a long one.
+        self.head_limit = head_limit + STATUS_LINE_BYTES
         self.idle: deque[UpstreamConnection] = deque()
         self.total = 0
         self._max_idle = policy.max_idle

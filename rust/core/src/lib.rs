@@ -7,6 +7,7 @@
 //! | Module | Thought |
 //! |---|---|
 //! | [`grammar`] | characters and lists of RFC 9110 section 5.6 |
+//! | [`tokens`] | a head's lines and fields, split |
 //! | [`field`], [`field_names`] | which header fields mean something to a gateway, or to a route |
 //! | [`lines`], [`request`] | borrowed field lines, and a request head that passed the guards |
 //! | [`host`], [`target`], [`path`] | what is asked for, in one canonical form |
@@ -48,6 +49,7 @@ pub mod status;
 pub mod tables;
 pub mod target;
 pub mod template;
+pub mod tokens;
 
 pub use decision::{Decision, Forward, ProtocolError, Reason, Reject, Respond};
 pub use gate::Gate;

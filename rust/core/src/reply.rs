@@ -46,6 +46,8 @@ pub struct Reply {
     pub secure: bool,
     /// Body of the request.
     pub body: RequestBody,
+    /// Whether the request has a body whose meaning is not defined.
+    pub undefined_body: bool,
     /// Whether the client waits for 100 (Continue).
     pub expects_continue: bool,
     /// Whether the upstream is asked to change protocols, and so may answer 101.
@@ -56,6 +58,10 @@ pub struct Reply {
 
 /// How the body of a response goes to the client.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about one body"
+)]
 pub struct ResponseFraming {
     /// In chunks.
     pub chunked: bool,
@@ -65,6 +71,12 @@ pub struct ResponseFraming {
     pub bodiless: bool,
     /// The connection ends after it.
     pub closes: bool,
+    /// The upstream sends it in chunks.
+    pub comes_chunked: bool,
+    /// The upstream ends it by closing.
+    pub comes_until_close: bool,
+    /// The upstream's connection may serve again afterwards.
+    pub persists: bool,
 }
 
 /// An upstream's response head as a tokeniser delivered it.
@@ -211,6 +223,8 @@ impl Reply {
             .map_err(|error| ProtocolError(error.detail()))?;
         let mut framing = self.framing(body, is_change);
         framing.closes |= close;
+        // A body with GET or HEAD may be taken for the next request.
+        framing.persists &= lines.options.persists(version) && !self.undefined_body;
 
         let policy = self.response_fields();
         let mut out = Vec::with_capacity(lines.size + policy.appended.len() + ROOM);
@@ -293,6 +307,9 @@ impl Reply {
             },
             bodiless: matches!(body, ResponseBody::Bodiless(_)),
             closes: is_change || !self.keep_alive || (is_open && !understands_chunks),
+            comes_chunked: body == ResponseBody::Chunked,
+            comes_until_close: body == ResponseBody::UntilClose,
+            persists: !is_change && body != ResponseBody::UntilClose,
         }
     }
 

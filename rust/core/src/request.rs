@@ -158,8 +158,13 @@ impl<'a> RequestHead<'a> {
     /// side may read it and another take it for the next request.
     #[must_use]
     pub fn persists(&self) -> bool {
-        let has_undefined_body = matches!(self.method, b"GET" | b"HEAD") && !self.body.is_empty();
-        self.lines.options.persists(self.version) && !has_undefined_body
+        self.lines.options.persists(self.version) && !self.has_undefined_body()
+    }
+
+    /// Whether there is a body whose meaning is not defined (RFC 9110 section 9.3.1).
+    #[must_use]
+    pub fn has_undefined_body(&self) -> bool {
+        matches!(self.method, b"GET" | b"HEAD") && !self.body.is_empty()
     }
 
     /// What a route is chosen by.

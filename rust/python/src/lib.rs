@@ -17,9 +17,13 @@ mod _core {
     use pygateway_core::reply::{RawResponse, Reply, ResponseFraming};
     use pygateway_core::request::RawRequest;
     use pygateway_core::specification::Specification;
+    use pygateway_core::tokens;
     use pyo3::exceptions::PyValueError;
     use pyo3::prelude::*;
     use pyo3::types::{PyBytes, PyList, PyTuple};
+
+    /// Room for the fields of nearly every message.
+    const USUAL_FIELDS: usize = 32;
 
     /// A list of fields as Python keeps it.
     type Headers<'py> = Bound<'py, PyList>;
@@ -101,11 +105,31 @@ mod _core {
                 fields: &fields,
                 version,
             };
-            Ok(match self.0.decide(&raw, &peer.0, now) {
-                core::Decision::Forward(decision) => Forward::wrap(py, decision)?.into_any(),
-                core::Decision::Respond(decision) => Respond::wrap(py, decision)?.into_any(),
-                core::Decision::Reject(decision) => Reject::wrap(py, decision)?.into_any(),
-            })
+            wrap_decision(py, self.0.decide(&raw, &peer.0, now))
+        }
+
+        /// `decide` for a head as it came, up to and with its empty line.
+        fn decide_head<'py>(
+            &self,
+            py: Python<'py>,
+            head: &[u8],
+            peer: &Peer,
+            now: f64,
+        ) -> PyResult<Bound<'py, PyAny>> {
+            let mut fields = Vec::with_capacity(USUAL_FIELDS);
+            let decision = match tokens::read_request(head, &mut fields) {
+                Ok(line) => {
+                    let raw = RawRequest {
+                        method: line.method,
+                        target: line.target,
+                        fields: &fields,
+                        version: line.version,
+                    };
+                    self.0.decide(&raw, &peer.0, now)
+                }
+                Err(error) => core::Decision::Reject(self.0.refuse(error.into(), &peer.0, now)),
+            };
+            wrap_decision(py, decision)
         }
 
         /// A `Reject` for a head that could not be read; the connection has to close.
@@ -143,6 +167,14 @@ mod _core {
             };
             Ok(self.0.explain(&raw, &peer.0))
         }
+    }
+
+    fn wrap_decision(py: Python<'_>, decision: core::Decision) -> PyResult<Bound<'_, PyAny>> {
+        Ok(match decision {
+            core::Decision::Forward(decision) => Forward::wrap(py, decision)?.into_any(),
+            core::Decision::Respond(decision) => Respond::wrap(py, decision)?.into_any(),
+            core::Decision::Reject(decision) => Reject::wrap(py, decision)?.into_any(),
+        })
     }
 
     /// The fields of a message, borrowed. The tuple keeps the objects alive whatever becomes of the
@@ -336,6 +368,52 @@ mod _core {
             Ok(PyBytes::new(slf.py(), &head))
         }
 
+        /// `response_head` for a head as it came, up to and with its empty line.
+        #[pyo3(signature = (head, now, close = false))]
+        fn read_response<'py>(
+            slf: &Bound<'py, Self>,
+            head: &[u8],
+            now: f64,
+            close: bool,
+        ) -> PyResult<Bound<'py, PyBytes>> {
+            let mut fields = Vec::with_capacity(USUAL_FIELDS);
+            let reply = &slf.as_super().get().0;
+            let read = tokens::read_response(head, &mut fields).map_err(core::ProtocolError::from);
+            let (head, framing) = read
+                .and_then(|line| {
+                    let raw = RawResponse {
+                        status: line.status,
+                        reason: line.reason,
+                        fields: &fields,
+                        version: line.version,
+                    };
+                    reply.response_head(&raw, now, close)
+                })
+                .map_err(|error| ProtocolError::new_err(error.0))?;
+            *slf.get()
+                .framing
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = framing;
+            Ok(PyBytes::new(slf.py(), &head))
+        }
+
+        /// `interim_head` for a head as it came, up to and with its empty line.
+        fn read_interim<'py>(slf: &Bound<'py, Self>, head: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
+            let mut fields = Vec::with_capacity(USUAL_FIELDS);
+            let read = tokens::read_response(head, &mut fields).map_err(core::ProtocolError::from);
+            read.and_then(|line| {
+                let raw = RawResponse {
+                    status: line.status,
+                    reason: line.reason,
+                    fields: &fields,
+                    version: line.version,
+                };
+                slf.as_super().get().0.interim_head(&raw)
+            })
+            .map(|head| PyBytes::new(slf.py(), &head))
+            .map_err(|error| ProtocolError::new_err(error.0))
+        }
+
         /// Head of an interim response (1xx but 101) as the client gets it.
         fn interim_head<'py>(
             slf: &Bound<'py, Self>,
@@ -356,13 +434,21 @@ mod _core {
                 .map_err(|error| ProtocolError::new_err(error.0))
         }
 
-        /// `response_chunked`, `_bodiless` and `_closes` as bits 1, 2 and 4.
+        /// What is known of the response's body, in bits.
         #[getter]
         fn response_framing(&self) -> u8 {
             let framing = self.framing();
-            u8::from(framing.chunked)
-                | u8::from(framing.bodiless) << 1
-                | u8::from(framing.closes) << 2
+            let bits = [
+                framing.chunked,
+                framing.bodiless,
+                framing.closes,
+                framing.comes_chunked,
+                framing.comes_until_close,
+                framing.persists,
+            ];
+            bits.into_iter()
+                .rev()
+                .fold(0, |number, bit| number << 1 | u8::from(bit))
         }
 
         /// Whether the body is written to the client in chunks.

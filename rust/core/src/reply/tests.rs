@@ -127,6 +127,7 @@ fn bodies_are_framed_for_the_client() {
             length,
             bodiless,
             closes,
+            ..
         } = framing;
         assert_eq!((chunked, length, bodiless, closes), expected, "{head}");
         assert_eq!(
