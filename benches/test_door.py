@@ -74,6 +74,15 @@ def test_decide_by_routes(benchmark: BenchmarkFixture, routes: int) -> None:
 
 
 @pytest.mark.parametrize("count", [5, 20, 60])
+def test_decide_head_by_headers(benchmark: BenchmarkFixture, count: int) -> None:
+    door = gate(1)
+    peer = door.peer("127.0.0.1", False)
+    lines = b"".join(b"%b: %b\r\n" % field for field in headers(count))
+    decision = benchmark(door.decide_head, b"GET /last/7 HTTP/1.1\r\n" + lines + b"\r\n", peer, NOW)
+    assert isinstance(decision, Forward)
+
+
+@pytest.mark.parametrize("count", [5, 20, 60])
 def test_decide_by_headers(benchmark: BenchmarkFixture, count: int) -> None:
     door = gate(1)
     peer = door.peer("127.0.0.1", False)
