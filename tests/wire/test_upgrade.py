@@ -320,3 +320,17 @@ def test_a_tunnel_outlives_the_deadlines_of_requests(proxied: Proxied) -> None:
         client.send(b"still here")
         assert client.exactly(10) == b"still here"
     upstream.ended()
+
+
+@pytest.mark.parametrize("length", ["0", "00", "000000"])
+def test_a_wish_to_upgrade_with_an_empty_body_keeps_the_worker_alive(
+    proxied: Proxied, length: str
+) -> None:
+    """It once made the connection look for a body of no bytes, for ever."""
+    gateway, _ = proxied(answering(ok(), ok()))
+    with gateway.client() as client:
+        wish = ("Connection: upgrade", "Upgrade: x", f"Content-Length: {length}")
+        client.send(request("POST", "/", *wish) + request("GET", "/next"))
+        assert client.response().status == 200
+        assert client.response().status == 200
+    assert gateway.fetch(request("GET", "/health")).status == 200
