@@ -58,7 +58,7 @@ class ChunkedBody:
     """Decodes one body.
 
     Args:
-        take: Gets each piece of the body.
+        take: Gets the body, as much of it at a time as was fed.
         framing_limit: Bytes of framing and trailers that a body may have beyond what its chunks
             need.
         forbidden: Names that no trailer may have.
@@ -72,6 +72,7 @@ class ChunkedBody:
         "_framing",
         "_limit",
         "_parser",
+        "_pieces",
         "_tail",
         "_take",
         "_trailers",
@@ -90,6 +91,7 @@ class ChunkedBody:
         self._framing = 0
         self._tail = b""
         self._parser = httptools.HttpRequestParser(self)
+        self._pieces: list[bytes] = []
         self._trailers: list[bytes] = []
         self._parser.feed_data(_PREAMBLE)
         self._trailers.clear()
@@ -101,20 +103,22 @@ class ChunkedBody:
         Raises:
             MalformedBody: See there.
         """
-        while data and not self.complete:
-            cut = self._find_cut(data)
-            piece = data[:cut] if cut < len(data) else data
-            self._framing += len(piece)
+        # Views and one piece for all that a call brings: data full of empty lines is then fed in
+        # many parts, but copied once.
+        view = memoryview(data)
+        at = 0
+        while at < len(data) and not self.complete:
+            cut = self._find_cut(data, at)
             try:
-                self._parser.feed_data(piece)
+                self._parser.feed_data(view[at:cut])
             except httptools.HttpParserError as error:
                 raise MalformedBody(f"The chunked body cannot be parsed: {error}.") from None
-            if self._trailers:
-                self._check_trailers()
-            if self._framing > self._limit:
-                raise MalformedBody("The framing of the chunked body is larger than the body.")
-            data = data[cut:]
-        return data
+            at = cut
+        self._account(at)
+        if self._pieces:
+            pieces, self._pieces = self._pieces, []
+            self._take(b"".join(pieces))
+        return data[at:]
 
     def on_header(self, name: bytes, _: bytes) -> None:
         """Take the name of a trailer."""
@@ -122,20 +126,27 @@ class ChunkedBody:
 
     def on_body(self, data: bytes) -> None:
         """Take a piece of the body."""
-        self._framing -= MAX_FRAMING_RATIO * len(data)
-        self._take(data)
+        self._pieces.append(data)
 
     def on_message_complete(self) -> None:
         """The end has come."""
         self.complete = True
 
-    def _check_trailers(self) -> None:
+    def _account(self, consumed: int) -> None:
+        """Hold framing and trailers against what they frame.
+
+        Body bytes earn nothing for later: a long body does not allow a long trailer behind it.
+        """
+        body = sum(map(len, self._pieces))
+        self._framing = max(0, self._framing + consumed - MAX_FRAMING_RATIO * body)
+        if self._framing > self._limit:
+            raise MalformedBody("The framing of the chunked body is larger than the body.")
         for name in self._trailers:
             if name.lower().replace(b"_", b"-") in self._forbidden:
                 raise MalformedBody("A trailer may not repeat what belongs into the head.")
         self._trailers.clear()
 
-    def _find_cut(self, data: bytes) -> int:
+    def _find_cut(self, data: bytes, at: int) -> int:
         """Where the next empty line ends, which may have begun in what was fed before."""
         tail = self._tail
         if tail:
@@ -143,9 +154,9 @@ class ChunkedBody:
             if straddling >= 0:
                 self._tail = b""
                 return straddling + 4 - len(tail)
-        cut = data.find(END) + 4
+        cut = data.find(END, at) + 4
         if cut < 4:
-            self._tail = (tail + data)[-3:]
+            self._tail = (tail + data[at:])[-3:]
             return len(data)
         self._tail = b""
         return cut

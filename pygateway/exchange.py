@@ -81,6 +81,9 @@ class ClientSide(Protocol):
     def exchange_done(self, *, close: bool, linger: bool = ...) -> None:
         """The exchange has ended; take the next request, or close, at once or with patience."""
 
+    def reset(self) -> None:
+        """Let the connection end with a reset (RST) when it is aborted."""
+
     def abort(self) -> None:
         """Break the connection, so that the client sees that something is missing."""
 
@@ -116,6 +119,9 @@ class Story(Protocol):
 
     def fail(self, exchange: Exchange, error: ExchangeError) -> None:
         """The exchange cannot go on."""
+
+    def crash(self, exchange: Exchange) -> None:
+        """The gateway has made a mistake; the exception is being handled."""
 
 
 class Timeouts(Protocol):
@@ -312,9 +318,14 @@ class Exchange:
             raise _violation(error) from None
         if rewritten:
             self.client.write(rewritten)
-        if not self.request_done:
+        if not self.request_done and head[9:12] == b"100":
             self.phase = SENDING
             self.client.deadline = self.story.sweep.now + self.timeouts.body_stall
+
+    def retract_head(self) -> None:
+        """The response is broken, and none of it was written yet: nobody need see its head."""
+        self.to_client = None
+        self.response_started = False
 
     def response_head(self, head: bytes) -> int:
         """Take the final response's head; it is written together with the body that follows.
@@ -405,6 +416,9 @@ class Exchange:
         if waiting and upstream is not None:
             upstream.write(waiting)
         self.rest_tunnel()
+        if self.client_left:
+            self.client_left = False
+            self.client_half_closed()
 
     def rest_tunnel(self) -> None:
         """Bytes have passed through the tunnel: it may rest again for its idle time."""
@@ -416,6 +430,8 @@ class Exchange:
         """The client keeps up again, or no longer does: read its upstream accordingly."""
         if self.upstream is not None:
             self.upstream.read(wanted=writable)
+            if writable and self.phase == STREAMING:
+                self.client.deadline = self.story.sweep.now + self.timeouts.body_stall
 
     def upstream_writable(self, *, writable: bool) -> None:
         """The upstream keeps up again, or no longer does: read its client accordingly."""

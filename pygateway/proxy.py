@@ -31,6 +31,8 @@ from pygateway.errors import (
 )
 from pygateway.exchange import (
     CONNECTING,
+    IN_CHUNKS,
+    NO_UPSTREAM_YET,
     QUEUED,
     SENDING,
     STREAMING,
@@ -113,7 +115,7 @@ class Proxy:
         timeouts = exchange.timeouts = destination.timeouts
         exchange.client.final_deadline = self.sweep.now + timeouts.request
         upstream = exchange.upstream_state = destination.upstream
-        endpoint = upstream.only or upstream.choose(None)
+        endpoint = exchange.endpoint = upstream.only or upstream.choose(None)
         if endpoint is not None:
             idle = endpoint.pool.idle
             if idle:
@@ -122,6 +124,7 @@ class Proxy:
                 connection.exchange = exchange
                 exchange.send_request(connection)
                 return
+        exchange.client.deadline = self.sweep.now + timeouts.connect
         exchange.task = asyncio.get_running_loop().create_task(
             self.open_and_send(exchange, upstream, endpoint)
         )
@@ -135,19 +138,20 @@ class Proxy:
             if endpoint is None:
                 raise NoHealthyEndpoint(f"Upstream {upstream.name} has no endpoint left to try.")
             connection = await self.obtain(exchange, endpoint)
+            exchange.task = None
+            connection.exchange = exchange
+            exchange.send_request(connection)
+            exchange.client.resume(NO_UPSTREAM_YET)
         except ExchangeError as error:
             exchange.task = None
             if endpoint is not None:
                 self._exclude(exchange, endpoint)
             self.fail(exchange, error)
-        except Exception:
+        except asyncio.CancelledError:
+            raise
+        except BaseException:
             exchange.task = None
-            get_logger().exception("request failed", request_id=exchange.decision.request_id)
-            self.fail(exchange, ExchangeError("The request could not be sent on."))
-        else:
-            exchange.task = None
-            connection.exchange = exchange
-            exchange.send_request(connection)
+            self.crash(exchange)
 
     async def obtain(self, exchange: Exchange, endpoint: EndpointState) -> UpstreamConnection:
         """Get a connection to `endpoint` that is not an old idle one.
@@ -159,15 +163,19 @@ class Proxy:
         pool = endpoint.pool
         client = exchange.client
         exchange.endpoint = endpoint
+        reserved = False
         if pool.exhausted:
             exchange.phase = QUEUED
             client.deadline = self.sweep.now + pool.queue_timeout
+        while pool.exhausted and not reserved:
             connection = await pool.wait_for_turn()
-            if connection is not None and not connection.closed:
+            if connection is None:
+                reserved = True
+            elif not connection.closed:
                 return connection
         exchange.phase = CONNECTING
         client.deadline = self.sweep.now + exchange.timeouts.connect
-        return await pool.connect()
+        return await pool.connect(reserved=reserved)
 
     # --- answers of the gateway's own ---------------------------------------------------------
 
@@ -233,6 +241,9 @@ class Proxy:
         if error.retryable and exchange.tries < exchange.upstream_state.attempts:
             self.retry(exchange)
         elif exchange.response_started:
+            if not exchange.response_framing & IN_CHUNKS and exchange.forward.response_length < 0:
+                # Where the end of the connection is the end of the body, only a reset tells.
+                exchange.client.reset()
             exchange.client.abort()
             exchange.finish(close=True)
         else:
@@ -257,15 +268,25 @@ class Proxy:
         exchange.tried.add(endpoint)
 
     def crash(self, exchange: Exchange) -> None:
-        """Our own mistake: say so in the log, and no more than `internal` to the client."""
+        """Our own mistake: say so in the log, and no more than `internal` to the client.
+
+        Whatever was begun is ended, even if the answer cannot be made either.
+        """
         get_logger().exception("request failed")
         exchange.drop_upstream()
         exchange.discarding = True
-        if not (exchange.response_started or exchange.finished):
-            now = time()
-            detail = "The gateway failed to handle this request."
-            refusal = self.gate.refuse("internal", detail, exchange.client.peer, now)
-            exchange.client.write(problem.render(refusal, "internal", detail, now, close=True))
+        client = exchange.client
+        try:
+            if exchange.response_started:
+                client.abort()
+            elif not exchange.finished:
+                now = time()
+                detail = "The gateway failed to handle this request."
+                refusal = self.gate.refuse("internal", detail, client.peer, now)
+                client.write(problem.render(refusal, "internal", detail, now, close=True))
+        except BaseException:
+            get_logger().exception("answer failed")
+            client.abort()
         exchange.finish(close=True, linger=True)
 
     # --- deadlines ----------------------------------------------------------------------------
@@ -281,7 +302,9 @@ class Proxy:
             elif self._moves(exchange):
                 client.final_deadline = now + PROGRESS_INTERVAL
             else:
-                self.fail(exchange, self._name_delay(exchange))
+                error = self._name_delay(exchange)
+                error.retryable = False
+                self.fail(exchange, error)
         elif exchange.phase == TUNNELLING:
             client.abort()
         elif exchange.phase == STREAMING and exchange.event_stream and not exchange.quiet:

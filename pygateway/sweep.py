@@ -30,6 +30,9 @@ class Waiter(Protocol):
     def expire(self, now: float) -> None:
         """The deadline has passed; `now` is the loop's time in seconds."""
 
+    def abort(self) -> None:
+        """Give up whatever is waited for; `expire` has failed."""
+
 
 class Sweep:
     """Keeps the time of the loop, to one tick, and expires those whose deadline has passed.
@@ -72,16 +75,27 @@ class Sweep:
             if now >= waiter.deadline or now >= waiter.final_deadline
         ]
         for waiter in expired:
-            self._guarded(waiter.expire, now)
+            if not self._guarded(waiter.expire, now):
+                self._give_up(waiter)
         for chore in self._chores:
             self._guarded(chore.tidy, now)
 
-    def _guarded(self, visit: Callable[[float], None], now: float) -> None:
-        """One whose visit fails must not keep the others from theirs."""
+    def _give_up(self, waiter: Waiter) -> None:
+        self.waiters.discard(waiter)
+
+        def abort(_: float) -> None:
+            waiter.abort()
+
+        self._guarded(abort, self.now)
+
+    def _guarded(self, visit: Callable[[float], None], now: float) -> bool:
+        """One whose visit fails must not keep the others from theirs; a panic is no exception."""
         try:
             visit(now)
-        except Exception as error:
+        except BaseException as error:
             self._loop.call_exception_handler({"message": "sweep failed", "exception": error})
+            return False
+        return True
 
 
 class Chore(Protocol):

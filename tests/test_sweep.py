@@ -14,6 +14,21 @@ class Waiter:
         self.sweep.waiters.discard(self)
         self.expired.set_result(now)
 
+    def abort(self) -> None:
+        raise AssertionError("it did expire")
+
+
+async def next_tick(sweep: Sweep) -> None:
+    ticked = asyncio.get_running_loop().create_future()
+
+    class Chore:
+        def tidy(self, now: float) -> None:
+            if not ticked.done():
+                ticked.set_result(now)
+
+    sweep.add_chore(Chore())
+    await asyncio.wait_for(ticked, 5)
+
 
 def test_a_waiter_is_expired_after_its_deadline_and_never_before() -> None:
     async def scenario() -> None:
@@ -45,15 +60,7 @@ def test_a_deadline_counted_from_now_is_never_shorter_than_asked_for() -> None:
         loop = asyncio.get_running_loop()
         sweep = Sweep(loop)
         sweep.start()
-        ticked = loop.create_future()
-
-        class Chore:
-            def tidy(self, now: float) -> None:
-                if not ticked.done():
-                    ticked.set_result(now)
-
-        sweep.add_chore(Chore())
-        await asyncio.wait_for(ticked, 5)
+        await next_tick(sweep)
         assert sweep.now >= loop.time() - TICK / 10
         sweep.stop()
 
@@ -82,15 +89,27 @@ def test_one_whose_visit_fails_does_not_keep_the_others_from_theirs() -> None:
         failures = []
         loop.set_exception_handler(lambda _, context: failures.append(context["exception"]))
 
-        class Broken(Waiter):
-            def expire(self, now: float) -> None:
-                raise RuntimeError("broken")
+        class Panic(BaseException):
+            pass
 
-        waiters = [Broken(sweep, 0.0), Waiter(sweep, 0.0), Broken(sweep, 0.0)]
-        sweep.waiters.update(waiters)
+        class Broken(Waiter):
+            aborted = False
+
+            def expire(self, now: float) -> None:
+                raise Panic("broken")
+
+            def abort(self) -> None:
+                self.aborted = True
+
+        first, waiter, last = Broken(sweep, 0.0), Waiter(sweep, 0.0), Broken(sweep, 0.0)
+        sweep.waiters.update((first, waiter, last))
         sweep.start()
-        await asyncio.wait_for(waiters[1].expired, 5)
+        await asyncio.wait_for(waiter.expired, 5)
+        while sweep.waiters:
+            await next_tick(sweep)
         sweep.stop()
-        assert {str(failure) for failure in failures} == {"broken"}
+        assert [str(failure) for failure in failures] == ["broken", "broken"]
+        assert first.aborted
+        assert last.aborted
 
     asyncio.run(scenario())

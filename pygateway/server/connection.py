@@ -13,6 +13,9 @@ turn has come, and what follows an upgrade is not mistaken for HTTP.
 from __future__ import annotations
 
 import asyncio
+import os
+import socket
+import struct
 from time import time
 from typing import TYPE_CHECKING, cast
 
@@ -21,6 +24,7 @@ from pygateway.chunked import END, FORBIDDEN_TRAILERS, ChunkedBody, MalformedBod
 from pygateway.errors import BadRequest
 from pygateway.exchange import CHUNKED, PIPELINE_FULL, Exchange
 from pygateway.sweep import NEVER
+from pygateway.telemetry import get_logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +38,9 @@ HEAD, BODY, HOLDING, TUNNEL, LINGERING, CLOSED = range(6)
 # could take the answer with it (RFC 9112 section 9.6), so this much is read, this long.
 LINGER_BYTES = 1024 * 1024
 LINGER_SECONDS = 2.0
+
+# struct linger {on, 0 s}: closing sends RST and drops what is unsent (socket(7)).
+NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class ClientConnection(asyncio.Protocol):
@@ -97,7 +104,6 @@ class ClientConnection(asyncio.Protocol):
         self.deadline = server.sweep.now + server.timeouts.header
         if not server.admit(self):
             self._refuse("overloaded", "The gateway serves as many connections as it may.")
-            self._close()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The client, or we, have closed."""
@@ -112,6 +118,11 @@ class ClientConnection(asyncio.Protocol):
         """The client will send no more."""
         exchange = self._exchange
         if exchange is None:
+            if self._state == HEAD and self._buffer and self._write_paused:
+                # Whole requests wait for the client to read; it has sent all it had to send.
+                self._half_closed = True
+                return True
+            self._state = CLOSED
             return False
         self._half_closed = True
         exchange.client_half_closed()
@@ -134,24 +145,27 @@ class ClientConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes in whatever pieces they come."""
-        state = self._state
-        if state == HEAD and not self._buffer and not self._write_paused:
-            # Nearly always this is one whole request without a body, and all there is to do.
-            data = self._take_head(data)
-            if not data:
-                return
+        try:
             state = self._state
-        if state == TUNNEL:
-            exchange = self._exchange
-            if exchange is not None and exchange.upstream is not None:
-                exchange.rest_tunnel()
-                exchange.upstream.write(data)
-        elif state == LINGERING:
-            self._discarded += len(data)
-            if self._discarded > LINGER_BYTES:
-                self.abort()
-        elif state != CLOSED:
-            self._advance(data)
+            if state == HEAD and not self._buffer and not self._write_paused:
+                # Nearly always this is one whole request without a body, and all there is to do.
+                data = self._take_head(data)
+                if not data:
+                    return
+                state = self._state
+            if state == TUNNEL:
+                exchange = self._exchange
+                if exchange is not None and exchange.upstream is not None:
+                    exchange.rest_tunnel()
+                    exchange.upstream.write(data)
+            elif state == LINGERING:
+                self._discarded += len(data)
+                if self._discarded > LINGER_BYTES:
+                    self.pause(PIPELINE_FULL)
+            elif state != CLOSED:
+                self._advance(data)
+        except BaseException:
+            self._crash()
 
     # --- from bytes to exchanges --------------------------------------------------------------
 
@@ -311,26 +325,34 @@ class ClientConnection(asyncio.Protocol):
         self._exchange = None
         if self._state >= LINGERING:
             return
-        if self._state == HOLDING and not (close or self._proxy.draining):
+        if self._state == HOLDING and not close:
             if self._buffer or self._pauses or self._half_closed:
                 self._next_request()
                 return
             self._state = HEAD
             self._head_begun = False
-            self.deadline = self._server.sweep.now + self._server.timeouts.idle
+            self.deadline = self._server.sweep.now + self._server.idle
             self.final_deadline = NEVER
             return
         if self._state == TUNNEL:
             self._close()
-        elif not (close or self._proxy.draining):
+        elif not close:
             # Answered early: what is left of the body is read and thrown away, within bounds.
             self._discarded = 0
-            self.final_deadline = self._server.sweep.now + self._server.timeouts.body_stall
+            self.deadline = self._server.sweep.now + self._server.timeouts.body_stall
+            self.final_deadline = self.deadline
             self.resume(self._pauses)
         elif linger or self._buffer or self._state == BODY:
             self._linger()
         else:
             self._close()
+
+    def reset(self) -> None:
+        """Let the connection end with a reset (RST) when it is aborted."""
+        pseudo = self._transport.get_extra_info("socket")
+        if pseudo is not None and pseudo.family != socket.AF_UNIX:
+            with socket.socket(fileno=os.dup(pseudo.fileno())) as duplicate:
+                duplicate.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
 
     def abort(self) -> None:
         """Break the connection, so that the client sees that something is missing."""
@@ -347,18 +369,25 @@ class ClientConnection(asyncio.Protocol):
             self._refuse("request-timeout", "The request head did not arrive in time.")
         elif self._state == HEAD:
             self._close()
+        elif self._state == LINGERING and now < self.final_deadline and self._unsent:
+            # The patience begins when the answer has left.
+            self.deadline = now + LINGER_SECONDS
         else:
             self.abort()
+
+    @property
+    def _unsent(self) -> int:
+        return self._transport.get_write_buffer_size()
 
     def drain(self, now: float) -> None:
         """The gateway is shutting down: an idle connection may go after a moment of silence."""
         if self._exchange is None and self._state == HEAD and not self._buffer:
-            self.deadline = min(self.deadline, now + self._server.drain_idle)
+            self.deadline = min(self.deadline, now + self._server.idle)
 
     def _next_request(self) -> None:
         self._state = HEAD
         self._head_begun = False
-        self.deadline = self._server.sweep.now + self._server.timeouts.idle
+        self.deadline = self._server.sweep.now + self._server.idle
         self.final_deadline = NEVER
         if self._pauses:
             self.resume(self._pauses)
@@ -375,7 +404,7 @@ class ClientConnection(asyncio.Protocol):
         self._state = LINGERING
         self._discarded = 0
         self.deadline = self._server.sweep.now + LINGER_SECONDS
-        self.final_deadline = NEVER
+        self.final_deadline = self._server.sweep.now + self._server.timeouts.body_stall
         self.resume(self._pauses)
         if self._transport.can_write_eof():
             self._transport.write_eof()
@@ -403,6 +432,14 @@ class ClientConnection(asyncio.Protocol):
             self._refuse("target-too-long", "The request line is too long.")
         else:
             self._refuse("headers-too-large", "The request head is too large.")
+
+    def _crash(self) -> None:
+        """An exception of ours is being handled: end what it was about."""
+        if self._exchange is not None:
+            self._proxy.crash(self._exchange)
+        else:
+            get_logger().exception("connection failed")
+            self.abort()
 
     def _body_failed(self, detail: str) -> None:
         exchange = self._exchange

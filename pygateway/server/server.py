@@ -49,7 +49,7 @@ class Server:
         timeouts: Durations in seconds, as configured.
         largest_head: Bytes at which a request head is refused unread.
         largest_target: Bytes at which a request target is refused unread.
-        drain_idle: See `DRAIN_IDLE_SECONDS`.
+        idle: Seconds for which a connection may be silent between two requests.
     """
 
     def __init__(self, proxy: Proxy, sweep: Sweep, limits: Limits, timeouts: Timeouts) -> None:
@@ -59,7 +59,7 @@ class Server:
         self.largest_target = limits.target_bytes
         # The request line stands in front of the headers; method, version and spaces need little.
         self.largest_head = limits.header_bytes + limits.target_bytes + 64
-        self.drain_idle = DRAIN_IDLE_SECONDS
+        self.idle = timeouts.idle
         self.connections: set[ClientConnection] = set()
         self._most_connections = limits.connections
         self._listening: list[Closeable] = []
@@ -117,6 +117,7 @@ class Server:
     async def drain(self, timeout: float) -> None:
         """Let every request under way finish, for at most `timeout` seconds; then close all."""
         self.stop_listening()
+        self.idle = min(self.idle, DRAIN_IDLE_SECONDS)
         now = asyncio.get_running_loop().time()
         for connection in tuple(self.connections):
             connection.drain(now)

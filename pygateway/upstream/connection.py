@@ -146,23 +146,24 @@ class UpstreamConnection(asyncio.Protocol):
         exchange = self.exchange
         if exchange is None:
             # Nobody asked: whatever this is, it must not become the next request's answer.
+            self.pool.forget(self)
             self.abort()
-        elif exchange.phase == TUNNELLING:
-            exchange.rest_tunnel()
-            exchange.client.write(data)
-        elif self._reading != HEAD:
-            self._take_body(exchange, data)
-        else:
-            if self._buffer:
-                data = self._buffer + data
-                self._buffer = b""
-            end = data.find(END) + 4
-            if end < 4:
-                self._await_head(data)
-            elif data[8:10] == b" 1":
-                self._take_interim(exchange, data[:end], data[end:])
+            return
+        try:
+            if exchange.phase == TUNNELLING:
+                exchange.rest_tunnel()
+                exchange.client.write(data)
+            elif self._reading != HEAD:
+                self._take_body(exchange, data)
             else:
-                self._take_head(exchange, data[:end], data[end:])
+                self._read_head(exchange, data)
+        except BaseException:
+            exchange.story.crash(exchange)
+
+    def eof_received(self) -> None:
+        """The endpoint will send no more: an idle connection must not be lent any more."""
+        if self.exchange is None:
+            self.pool.forget(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The endpoint has closed or reset the connection, or we have."""
@@ -173,14 +174,33 @@ class UpstreamConnection(asyncio.Protocol):
             return
         self.exchange = None
         exchange.upstream = None
-        if exchange.phase == TUNNELLING:
-            exchange.finish(close=True)
-        elif exc is None and self._reading == UNTIL_CLOSE:
-            exchange.response_end(reusable=False)
-        else:
-            self._report_loss(exchange)
+        try:
+            if exchange.phase == TUNNELLING:
+                exchange.finish(close=True)
+            elif exc is None and self._reading == UNTIL_CLOSE:
+                exchange.response_end(reusable=False)
+            else:
+                self._report_loss(exchange)
+        except BaseException:
+            exchange.story.crash(exchange)
 
     # --- inside -------------------------------------------------------------------------------
+
+    def _read_head(self, exchange: Exchange, data: bytes) -> None:
+        """Go on as soon as a whole head has come."""
+        if self._buffer:
+            data = self._buffer + data
+            self._buffer = b""
+        if self._interims and data.startswith(b"\r\n"):
+            # Some servers end an interim response with two empty lines.
+            data = data[2:]
+        end = data.find(END) + 4
+        if end < 4:
+            self._await_head(data)
+        elif data[8:10] == b" 1":
+            self._take_interim(exchange, data[:end], data[end:])
+        else:
+            self._take_head(exchange, data[:end], data[end:])
 
     def _await_head(self, data: bytes) -> None:
         """Keep the beginning of a head, unless it can be seen already that it is not one."""
@@ -206,10 +226,8 @@ class UpstreamConnection(asyncio.Protocol):
         except UpstreamProtocolViolation as error:
             self._fail(error)
         else:
-            # Some servers end an interim response with two empty lines.
-            rest = rest.removeprefix(b"\r\n")
             if rest:
-                self.data_received(rest)
+                self._read_head(exchange, rest)
 
     def _take_head(self, exchange: Exchange, head: bytes, rest: bytes) -> None:
         """Pass on the final response's head, and what has come of its body."""
@@ -233,10 +251,16 @@ class UpstreamConnection(asyncio.Protocol):
         else:
             self._reading = COUNTED
             self._left = exchange.forward.response_length
-        self._take_body(exchange, rest)
+        self._take_body(exchange, rest, fresh=True)
 
-    def _take_body(self, exchange: Exchange, data: bytes) -> None:
-        """Pass on a piece of the body; what follows its end belongs to nobody."""
+    def _take_body(self, exchange: Exchange, data: bytes, *, fresh: bool = False) -> None:
+        """Pass on a piece of the body; what follows its end belongs to nobody.
+
+        Args:
+            exchange: Whose body it is.
+            data: What has come.
+            fresh: The head has come with it, and has not been written yet.
+        """
         reading = self._reading
         if reading == COUNTED:
             left = self._left - len(data)
@@ -254,7 +278,8 @@ class UpstreamConnection(asyncio.Protocol):
             try:
                 rest = self._chunks.feed(data)
             except MalformedBody as error:
-                exchange.flush_response()
+                if fresh:
+                    exchange.retract_head()
                 self._fail(UpstreamProtocolViolation(str(error)))
                 return
             if self._chunks.complete:

@@ -76,7 +76,7 @@ class Pool:
         return self._policy.queue_timeout
 
     async def wait_for_turn(self) -> UpstreamConnection | None:
-        """Wait until a connection is free, or one more may be made (None).
+        """Wait until a connection is free, or until a place is (None): `connect` then takes it.
 
         Raises:
             Overloaded: The queue is full.
@@ -91,13 +91,14 @@ class Pool:
             self._pass_on(turn)
             raise
 
-    async def connect(self) -> UpstreamConnection:
-        """Make one more connection.
+    async def connect(self, *, reserved: bool = False) -> UpstreamConnection:
+        """Make one more connection, in the place that `wait_for_turn` gave if `reserved`.
 
         Raises:
             ConnectFailed: The endpoint cannot be reached, or its identity not be verified.
         """
-        self.total += 1
+        if not reserved:
+            self.total += 1
         try:
             connection = await self._connector.connect(self)
             if connection.closed:
@@ -110,6 +111,8 @@ class Pool:
 
     def put_back(self, connection: UpstreamConnection) -> None:
         """Take back a connection that may serve again."""
+        if connection.closed:
+            return
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
@@ -143,12 +146,13 @@ class Pool:
             self.idle.popleft().abort()
 
     def _shrink(self) -> None:
-        self.total -= 1
-        while self._waiting and not self.exhausted:
+        """A place has become free: the next in line gets it, before anybody who comes later."""
+        while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
                 return
+        self.total -= 1
 
     def _pass_on(self, turn: asyncio.Future[UpstreamConnection | None]) -> None:
         """One that no longer waits gives away what it may have been given."""
@@ -157,11 +161,7 @@ class Pool:
                 self._waiting.remove(turn)
             return
         connection = turn.result()
-        if connection is not None:
-            self.put_back(connection)
+        if connection is None:
+            self._shrink()
         else:
-            while self._waiting:
-                heir = self._waiting.popleft()
-                if not heir.done():
-                    heir.set_result(None)
-                    return
+            self.put_back(connection)

@@ -184,7 +184,9 @@ def test_a_connection_that_closes_lets_the_next_in_line_make_one() -> None:
         await asyncio.wait([waiting], timeout=0)
         connection.abort()
         assert await waiting is None
-        assert (await pool.connect()).closed is False
+        assert pool.exhausted
+        assert (await pool.connect(reserved=True)).closed is False
+        assert pool.total == 1
 
     run(scenario)
 

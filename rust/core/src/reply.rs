@@ -217,6 +217,9 @@ impl Reply {
         let version = Version::from_digits(raw.version)
             .ok_or(ProtocolError("The version is neither 1.0 nor 1.1."))?;
         let lines = self.read_lines(raw)?;
+        if is_change && lines.values(Field::Upgrade).next().is_none() {
+            return Err(ProtocolError("The response changes to no protocol."));
+        }
         let body = lines
             .framing(version)
             .response_body(raw.status, self.head_only)
