@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 # (net.core.somaxconn, 4096 by default) holds beyond.
 BACKLOG = 4096
 
+# Bytes that the kernel holds for a client beyond what is on its way (tcp(7), TCP_NOTSENT_LOWAT).
+# Without a bound it takes megabytes at once, tells nothing of how a slow client gets on meanwhile,
+# and a steady download would look stalled.
+UNSENT_BYTES = 128 * 1024
+
 # While draining, a connection that has been silent this long, in seconds, is closed. Clients that
 # are about to reuse a connection usually do so within a moment; they get their answer together
 # with `Connection: close`, which no client can mistake.
@@ -81,6 +86,8 @@ class Server:
                     )
                 )
             else:
+                # Connections inherit it.
+                listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
                 self._listening.append(
                     await loop.create_server(
                         lambda: ClientConnection(self), sock=listening, backlog=BACKLOG
