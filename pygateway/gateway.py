@@ -105,4 +105,4 @@ class Gateway:
                 for name, upstream in self._upstreams.items()
             },
         }
-        return (503 if draining else 200), json.dumps(report).encode("ascii")
+        return (503 if draining else 200), json.dumps(report).encode("ascii") + b"\n"

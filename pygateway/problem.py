@@ -98,7 +98,7 @@ def render(
         "instance": replier.path or "/",
         "request_id": replier.request_id,
     }
-    body = json.dumps(members).encode("ascii")
+    body = json.dumps(members).encode("ascii") + b"\n"
     fields: Headers = [
         (b"Content-Type", b"application/problem+json"),
         (b"Cache-Control", b"no-store"),

@@ -23,6 +23,7 @@ from pygateway import problem
 from pygateway._core import Forward, Respond
 from pygateway.errors import (
     BadRequest,
+    ConnectFailed,
     ExchangeError,
     NoHealthyEndpoint,
     Overloaded,
@@ -138,6 +139,7 @@ class Proxy:
             if endpoint is None:
                 raise NoHealthyEndpoint(f"Upstream {upstream.name} has no endpoint left to try.")
             connection = await self.obtain(exchange, endpoint)
+            self._note(upstream, endpoint, None)
             exchange.task = None
             connection.exchange = exchange
             exchange.send_request(connection)
@@ -146,12 +148,25 @@ class Proxy:
             exchange.task = None
             if endpoint is not None:
                 self._exclude(exchange, endpoint)
+                if isinstance(error, ConnectFailed):
+                    self._note(upstream, endpoint, str(error.__cause__ or error))
             self.fail(exchange, error)
         except asyncio.CancelledError:
             raise
         except BaseException:
             exchange.task = None
             self.crash(exchange)
+
+    def _note(self, upstream: UpstreamState, endpoint: EndpointState, failure: str | None) -> None:
+        """Log that an endpoint cannot be connected to any more, or can again; once each."""
+        if endpoint.reachable is (failure is None):
+            return
+        endpoint.reachable = failure is None
+        log = get_logger().bind(upstream=upstream.name, endpoint=endpoint.url)
+        if failure is None:
+            log.info("endpoint reachable again")
+        else:
+            log.warning("endpoint unreachable", detail=failure)
 
     async def obtain(self, exchange: Exchange, endpoint: EndpointState) -> UpstreamConnection:
         """Get a connection to `endpoint` that is not an old idle one.
@@ -331,6 +346,7 @@ class Proxy:
             return Overloaded("No connection to the upstream became free in time.")
         if phase == CONNECTING:
             self._exclude(exchange, exchange.endpoint)
+            self._note(exchange.upstream_state, exchange.endpoint, "no connection in time")
             return UpstreamTimeout("The upstream could not be reached in time.", retryable=True)
         if phase == SENDING and not exchange.upstream_slow:
             return RequestTimeout("The rest of the request did not arrive in time.")

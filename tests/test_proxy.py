@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -47,3 +48,20 @@ def test_a_panic_of_the_core_is_one_500_and_never_a_dead_worker(
         client.ended()
     assert [line["event"] for line in logs] == ["request failed"]
     assert gateway.fetch(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").status == 200
+
+
+def test_an_endpoint_that_cannot_be_connected_to_is_logged_once_with_the_reason(
+    start_gateway: StartGateway,
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        gateway = start_gateway(configuration({"app": url}))
+        with structlog.testing.capture_logs() as logs:
+            for _ in range(3):
+                response = gateway.fetch(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+                response.problem("upstream-unreachable")
+    (line,) = logs
+    assert (line["event"], line["log_level"]) == ("endpoint unreachable", "warning")
+    assert (line["upstream"], line["endpoint"]) == ("app", url)
+    assert "refused" in line["detail"]

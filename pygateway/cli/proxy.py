@@ -6,10 +6,13 @@ import argparse
 import os
 from urllib.parse import urlsplit
 
-from pygateway.cli.configuration import PREFIX, load_or_report
+from pygateway.cli.configuration import PREFIX, SEED_VARIABLES, load_or_report
 from pygateway.cli.serving import add_workers_argument, serve
 from pygateway.config import load_mapping
 from pygateway.supervisor import Supervisor
+
+PROTECTIONS = SEED_VARIABLES - {"REDIS_URL"}
+"""Where Redis is says nothing of what it is for: many environments have the variable anyway."""
 
 DEFAULT_LISTEN = "127.0.0.1:8000"
 
@@ -49,7 +52,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def handle(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    environment = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
+    # Variables that ask for a protection must be refused rather than overlooked.
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name.startswith(PREFIX) or name in PROTECTIONS
+    }
     config = load_or_report(lambda: load_mapping(configuration(arguments), environment))
     return serve(Supervisor(config).run())
 
@@ -73,7 +81,6 @@ def configuration(arguments: argparse.Namespace) -> dict[str, object]:
 def split_prefix(url: str) -> tuple[str, str]:
     """Split `http://host/base` into the endpoint and the prefix that paths get."""
     parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.netloc:
+    if parts.scheme not in {"http", "https"} or not parts.netloc or parts.query or parts.fragment:
         return url, ""
-    prefix = parts.path.rstrip("/")
-    return url[: url.index(parts.netloc) + len(parts.netloc)], prefix
+    return f"{parts.scheme}://{parts.netloc}", parts.path.rstrip("/")

@@ -134,18 +134,33 @@ def explain(config: Config, method: str, url: str, header_lines: list[str]) -> d
     parts = urlsplit(url)
     if parts.scheme not in {"", "http", "https"} or (parts.scheme and not parts.netloc):
         raise CommandFailed(f"not a URL of http or https: {visible(url)}", Exit.USAGE)
-    # The target goes to the gate as written: it alone says what a path means.
-    target = url.partition(parts.netloc)[2] if parts.netloc else url
-    if not target.startswith(("/", "*")):
-        target = f"/{target}"
+    host, target = _split(url, parts.scheme)
     if all(name.lower() != b"host" for name, _ in headers):
-        headers.insert(0, (b"Host", (parts.netloc or "localhost").encode()))
+        headers.insert(0, (b"Host", (host or "localhost").encode()))
     gate = Gate(gate_specification(config), os.urandom(32))
     peer = gate.peer(CLIENT, parts.scheme == "https")
     answer: dict[str, Any] = json.loads(
         gate.explain(method.encode(), target.encode(), headers, peer)
     )
     return answer
+
+
+def _split(url: str, scheme: str) -> tuple[str, str]:
+    """Split a URL into host and target. The gate alone says what a path means: it stays as written.
+
+    Raises:
+        CommandFailed: It is neither a URL nor a path.
+    """
+    if not scheme:
+        if not url.startswith(("/", "*")):
+            shown = visible(url)
+            message = f"neither a URL nor a path: {shown!r}; did you mean http://{shown}?"
+            raise CommandFailed(message, Exit.USAGE)
+        return "", url
+    rest = url[len(scheme) + 3 :]
+    end = next((at for at, character in enumerate(rest) if character in "/?#"), len(rest))
+    target = rest[end:]
+    return rest[:end], target if target.startswith("/") else f"/{target}"
 
 
 def _header(line: str) -> tuple[bytes, bytes]:
@@ -163,4 +178,6 @@ def _print(explanation: dict[str, Any]) -> None:
     if explanation["canonical_path"]:
         print(f"path as routed: {visible(explanation['canonical_path'])}")
     for candidate in explanation["candidates"]:
+        if route is None and candidate["why_not"].startswith("outranked"):
+            continue  # it matches, but the request itself was refused
         print(style.faint(f"  not {candidate['route']}: {visible(candidate['why_not'])}"))

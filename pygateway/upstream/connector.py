@@ -56,13 +56,13 @@ class Connector:
         """
         try:
             connection = await self._open(lambda: UpstreamConnection(pool))
-        except ssl.SSLError:
+        except ssl.SSLError as error:
             detail = "The upstream's TLS could not be verified."
-        except (OSError, UnicodeError):
+            raise ConnectFailed(detail, retryable=True) from error
+        except (OSError, UnicodeError) as error:
             detail = "The upstream could not be connected to."
-        else:
-            return connection
-        raise ConnectFailed(detail, retryable=True)
+            raise ConnectFailed(detail, retryable=True) from error
+        return connection
 
     async def _open(self, factory: Callable[[], UpstreamConnection]) -> UpstreamConnection:
         loop = asyncio.get_running_loop()

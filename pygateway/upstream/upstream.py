@@ -16,14 +16,19 @@ if TYPE_CHECKING:
 
 
 class EndpointState:
-    """One endpoint at run time: what was configured, and its connections."""
+    """One endpoint at run time: what was configured, and its connections.
 
-    __slots__ = ("pool", "url", "weight")
+    Attributes:
+        reachable: Whether the last connection that was asked for could be made.
+    """
+
+    __slots__ = ("pool", "reachable", "url", "weight")
 
     def __init__(self, endpoint: Endpoint, pool: Pool) -> None:
         self.url = endpoint.url
         self.weight = endpoint.weight
         self.pool = pool
+        self.reachable = True
 
     @property
     def load(self) -> int:

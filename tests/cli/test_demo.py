@@ -116,4 +116,4 @@ def test_a_busy_port_is_one_line_with_a_way_out(run: Run) -> None:
 def test_a_bad_option_value_is_a_problem_of_the_command_line(run: Run) -> None:
     outcome = run("demo", "--listen", "127.0.0.1:0", "--workers", "many")
     assert outcome.code == 78
-    assert outcome.err.startswith("command line: error: ")
+    assert outcome.err.startswith("command line: error[wrong-type]: ")

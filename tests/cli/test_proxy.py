@@ -70,7 +70,7 @@ def test_hangup_stops_it_because_there_is_no_file_to_load_again(echo: str) -> No
 def test_a_url_that_is_none_is_a_problem(run: Run) -> None:
     outcome = run("proxy", "--to", "localhost:9000")
     assert outcome.code == 78
-    assert "did you mean http://localhost:9000?" in outcome.err
+    assert "did you mean `http://localhost:9000`?" in outcome.err
 
 
 def test_a_busy_port_is_one_line(run: Run) -> None:
@@ -106,3 +106,25 @@ def test_the_options_become_a_configuration() -> None:
         "upstream",
         "/base",
     )
+
+
+def test_a_protection_that_was_asked_for_is_refused_and_not_overlooked(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JWT_SECRET_KEY", "x" * 64)
+    outcome = run("proxy", "--to", "http://127.0.0.1:9")
+    assert outcome.code == 78
+    assert "JWT_SECRET_KEY" in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("url", "split"),
+    [
+        ("http://h", ("http://h", "")),
+        ("https://http/base/", ("https://http", "/base")),
+        ("http://h/a?b=c", ("http://h/a?b=c", "")),
+        ("unix:/run/x.sock", ("unix:/run/x.sock", "")),
+    ],
+)
+def test_a_base_path_becomes_a_prefix(url: str, split: tuple[str, str]) -> None:
+    assert split_prefix(url) == split
