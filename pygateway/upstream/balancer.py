@@ -40,12 +40,11 @@ class RoundRobin(Generic[WeightedT]):
     then chosen in the order A A B A C A A, not five times in a row.
     """
 
-    __slots__ = ("_balances", "_candidates", "_total")
+    __slots__ = ("_balances", "_candidates")
 
     def __init__(self, candidates: Sequence[WeightedT]) -> None:
         self._candidates = candidates
         self._balances = [0] * len(candidates)
-        self._total = sum(candidate.weight for candidate in candidates)
 
     def choose(self, excluded: Collection[object] | None = None) -> WeightedT | None:
         """Take the next candidate that is not `excluded`; None where all are."""

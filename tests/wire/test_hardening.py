@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,18 +17,16 @@ if TYPE_CHECKING:
 CODED = request("POST", "/", "Transfer-Encoding: chunked")
 
 
-def test_empty_lines_within_chunks_cost_little(proxied: Proxied) -> None:
-    """They look like the end of the body; 1 MiB of them once took seconds, and grew fourfold."""
+def test_empty_lines_within_chunks_do_not_multiply_them(proxied: Proxied) -> None:
+    """They look like the end of the body; each four bytes once became a chunk of their own."""
     gateway, upstream = proxied()
     data = b"\r\n\r\n" * 64 * 1024
     with gateway.client() as client:
-        before = time.process_time()
         client.send(CODED + chunk(data) + chunk(b""))
         assert client.response().status == 200
         received = upstream.next_request()
     assert received.body == data
     assert len(received.raw) < 1.1 * len(data)
-    assert time.process_time() - before < 5
 
 
 def test_a_long_body_earns_no_long_trailer(proxied: Proxied) -> None:
