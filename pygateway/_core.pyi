@@ -18,6 +18,8 @@ __all__ = [
     "Reject",
     "Respond",
     "SpecError",
+    "Unverified",
+    "Verdict",
 ]
 
 _Headers: TypeAlias = list[tuple[bytes, bytes]]
@@ -77,7 +79,8 @@ class Gate:
         peer: Peer,
         now: float,
         version: int = 11,
-    ) -> Forward | Respond | Reject:
+        verdict: Verdict | None = None,
+    ) -> Forward | Respond | Reject | Unverified:
         """May this request go, where, and with which bytes at its head?
 
         Args:
@@ -87,9 +90,13 @@ class Gate:
             peer: Who sent it.
             now: Unix seconds.
             version: 10 or 11; any other is rejected with `version-not-supported`.
+            verdict: What was found out after an `Unverified`. It counts if it is about this
+                request's credential, and while the one who vouched for that still does.
         """
 
-    def decide_head(self, head: bytes, peer: Peer, now: float) -> Forward | Respond | Reject:
+    def decide_head(
+        self, head: bytes, peer: Peer, now: float, verdict: Verdict | None = None
+    ) -> Forward | Respond | Reject | Unverified:
         """`decide` for a head as it came, up to and with its empty line.
 
         What RFC 9112 lets a recipient repair (bare LF, folded lines, more than one space) is
@@ -106,8 +113,132 @@ class Gate:
     def explain(self, method: bytes, target: bytes, headers: _Headers, peer: Peer) -> str:
         """Say which route takes a request, and why the others do not, as JSON.
 
-        An object with `route` (name or null), `reason`, `canonical_path` and up to 50 `candidates`
-        (`route`, `why_not`). Slow: it looks at every route.
+        An object with `route` (name or null), `reason`, `canonical_path`, `providers` (names of
+        those one of whose credentials is needed; empty where none is) and up to 50 `candidates`
+        (`route`, `why_not`). No credential is looked at. Slow: it looks at every route.
+        """
+
+    def verify(self, unverified: Unverified, now: float) -> Verdict:
+        """Check the signature of an `Unverified` of kind `signature`, and remember what came of it.
+
+        Takes 20 to 70 us, and longer for large RSA keys. A token that was found out about meanwhile
+        costs next to nothing.
+
+        Raises:
+            ValueError: It is of another kind, or from another gate.
+        """
+
+    def admit(
+        self,
+        unverified: Unverified,
+        claims: bytes,
+        until: float,
+        now: float,
+        headers: _Headers | None = None,
+    ) -> Verdict:
+        """Accept the credential of an `Unverified` of kind `external`, `api-key` or `forward-auth`.
+
+        The verdict can still be a refusal: what is known about the credential is checked here.
+
+        Args:
+            unverified: What was asked.
+            claims: JSON object with what is known about the client, such as `sub`, `scope`,
+                `roles`, `nbf` and `exp`. Of kind `external` the token's own claims count instead.
+            until: Unix seconds until which it may be remembered; not at all if that is over.
+            now: Unix seconds.
+            headers: Fields of a service's answer, of which the upstream gets those that are among
+                the provider's `response_headers`.
+
+        Raises:
+            ValueError: The claims are malformed, it is of another kind, or from another gate.
+        """
+
+    def deny(
+        self, unverified: Unverified, reason: str, now: float, remember: float = 0.0
+    ) -> Verdict:
+        """Refuse the credential of an `Unverified`.
+
+        Args:
+            unverified: What was asked.
+            reason: One of the `REASONS` that are about credentials.
+            now: Unix seconds.
+            remember: Seconds for which the next requests with it are refused without asking. Ends
+                early when the provider's keys change.
+
+        Raises:
+            ValueError: The reason is not about credentials, or it is from another gate.
+        """
+
+    def set_keys(
+        self,
+        provider: int,
+        keys: list[tuple[str | None, list[str], str, bytes]],
+        renewable: bool,
+    ) -> None:
+        """Hold exactly these keys of a provider of tokens from now on.
+
+        Tokens of keys that leave are not accepted any more; those of keys that stay remain known.
+
+        Args:
+            provider: Its number in the specification.
+            keys: Id, algorithms, kind and material of each. Kinds are `hmac` (the secret), `rsa`
+                (RSAPublicKey in DER, RFC 8017 appendix A.1.1), `p256`, `p384` and `p521` (the
+                point, uncompressed), `ed25519` (32 bytes) and `external` (anything, for
+                `Unverified.key`).
+            renewable: Whether there may be other keys by now. Tokens of unknown keys then give an
+                `Unverified` of kind `key` instead of a `Reject`.
+
+        Raises:
+            ValueError: A key is malformed or weak, an algorithm does not fit it, or the provider
+                signs no tokens. Nothing has changed then.
+        """
+
+    def set_api_keys(
+        self, provider: int, pepper: bytes, keys: list[tuple[bytes, bytes, float, float]]
+    ) -> None:
+        """Hold exactly these API keys of a provider from now on.
+
+        Args:
+            provider: Its number in the specification.
+            pepper: Secret of at least 32 bytes under which the digests were made.
+            keys: Digest (HMAC-SHA256), claims (a JSON object), and the Unix seconds from and until
+                which it is valid, of each.
+
+        Raises:
+            ValueError: Something of it is malformed, or the provider has no API keys. Nothing has
+                changed then.
+        """
+
+    def revoke(self, entries: bytes, now: float) -> int:
+        """Take revocations, and say how many of them changed anything.
+
+        Args:
+            entries: JSON list of objects with `jti`, or `sub` and `issued_before`, or
+                `issued_before`; with `issuer` (null for every one); and with `expires`, from when
+                on the entry can be forgotten. Times are Unix seconds.
+            now: Unix seconds.
+
+        Raises:
+            ValueError: The entries are malformed.
+            OverflowError: There is no room for all of them. None was taken.
+        """
+
+    def revocations(self, now: float) -> bytes:
+        """The revocations that are held and have not expired, as `revoke` takes them."""
+
+    def set_fresh_until(self, until: float) -> None:
+        """Say until when, in Unix seconds, what is held of revocations is known to be complete.
+
+        For ever until this is first called. Later, protected routes answer `auth-unavailable` if
+        the specification says `deny` for `when_stale`.
+        """
+
+    def auth_statistics(self) -> bytes:
+        """What was remembered, and which answers were given: a JSON object.
+
+        `tokens` and `refusals` have `entries`, `bytes`, `hits`, `misses` and `evictions`;
+        `outcomes` has counts of `accepted` and of every reason that is about credentials;
+        `revocations` is the number of entries. Empty if the gate has no providers.
         """
 
 @disjoint_base
@@ -141,6 +272,14 @@ class Decision:
     @property
     def body_length(self) -> int:
         """Bytes of the request's body, or -1 when it is chunked."""
+
+    @property
+    def body_limit(self) -> int:
+        """Greatest size of the request's body in bytes; 0 when unlimited."""
+
+    @property
+    def user(self) -> str | None:
+        """Who the client is (`sub`), where a credential was accepted and says so."""
 
     @property
     def expects_continue(self) -> bool:
@@ -194,10 +333,6 @@ class Forward(Decision):
     @property
     def idempotent(self) -> bool:
         """Whether the method is idempotent (RFC 9110 section 9.2.2)."""
-
-    @property
-    def body_limit(self) -> int:
-        """Greatest size of the request's body in bytes; 0 when unlimited."""
 
     def response_head(
         self,
@@ -300,3 +435,80 @@ class Reject(Decision):
     @property
     def headers(self) -> _Headers:
         """Fields that the problem calls for, such as Allow."""
+
+@final
+class Unverified(Decision):
+    """Something has to be found out about the request's credential first.
+
+    Whoever does passes the resulting `Verdict` to the same question again.
+    """
+
+    @property
+    def route(self) -> int:
+        """Index of the route in the specification."""
+
+    @property
+    def kind(self) -> Literal["signature", "key", "external", "api-key", "forward-auth"]:
+        """What has to be found out.
+
+        `signature`: whether it is right, which `Gate.verify` says. `key`: with which key to check
+        it; after `Gate.set_keys` the question is simply asked again. `external`: whether a
+        signature is right that the core cannot check. `api-key`: whose key it is. `forward-auth`:
+        what the service says about the request.
+        """
+
+    @property
+    def provider(self) -> int:
+        """Number of the provider in the specification."""
+
+    @property
+    def algorithm(self) -> str:
+        """How a token claims to be signed; empty for other credentials."""
+
+    @property
+    def key_id(self) -> str | None:
+        """With which key a token claims to be signed."""
+
+    @property
+    def credential(self) -> bytes:
+        """The token, or the digest of an API key; empty for `forward-auth`."""
+
+    @property
+    def key(self) -> bytes:
+        """The material of the `external` key with which to check the signature; else empty."""
+
+    @property
+    def method(self) -> bytes:
+        """Method of the request; like the next four only for `forward-auth`."""
+
+    @property
+    def target(self) -> bytes:
+        """Canonical path of the request, and its query."""
+
+    @property
+    def host(self) -> bytes:
+        """Host of the request."""
+
+    @property
+    def scheme(self) -> Literal["http", "https", ""]:
+        """How the request came."""
+
+    @property
+    def fields(self) -> _Headers:
+        """The request's fields among the service's `request_headers`, in their order."""
+
+@final
+class Verdict:
+    """What became of one credential at one gate."""
+
+    @property
+    def accepted(self) -> bool:
+        """Whether it was accepted."""
+
+    @property
+    def reason(self) -> str | None:
+        """Problem name, where it was not."""
+
+    @property
+    def subject(self) -> str | None:
+        """Who it is (`sub`), where it was accepted and says so."""

@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use crate::framing::Seen;
 use crate::grammar::list;
 
 /// The other end of one client connection.
@@ -14,6 +15,19 @@ pub struct Peer {
     pub trusted: bool,
     /// Whether the connection is TLS.
     pub secure: bool,
+}
+
+impl Peer {
+    /// The scheme by which the client came: what a trusted peer says, or what the connection shows.
+    #[must_use]
+    pub fn scheme(&self, given: Seen<'_>) -> &'static str {
+        match given.once() {
+            Some(b"https") if self.trusted => "https",
+            Some(b"http") if self.trusted => "http",
+            _ if self.secure => "https",
+            _ => "http",
+        }
+    }
 }
 
 /// A range of addresses of one family.

@@ -1,10 +1,11 @@
-//! The answer to the one question: forward, respond, or reject.
+//! The answer to the one question: forward, respond, or reject, or what has to be found out first.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use crate::cors::OwnedField;
 use crate::reply::Reply;
+use crate::verdict::Pending;
 
 /// What a gate decided.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub enum Decision {
     Respond(Respond),
     /// The request is refused.
     Reject(Reject),
+    /// Something has to be found out about its credential first.
+    Unverified(Unverified),
 }
 
 /// A request on its way to an upstream.
@@ -28,8 +31,6 @@ pub struct Forward {
     pub host_from_endpoint: bool,
     /// Whether the method is idempotent (RFC 9110 section 9.2.2).
     pub idempotent: bool,
-    /// Greatest size of the request's body; 0 is no limit.
-    pub body_limit: u64,
 }
 
 /// Why the gateway answers by itself.
@@ -101,11 +102,30 @@ pub struct Reject {
     pub refusal: Refusal,
 }
 
+/// A request about whose credential something has to be found out.
+#[derive(Debug)]
+pub struct Unverified {
+    /// What every reply to this request needs.
+    pub reply: Reply,
+    /// What has to be found out. Apart, so that no other decision is moved about with room for it.
+    pub pending: Box<Pending>,
+}
+
 /// Names of the problems for which a request is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// 400
     BadRequest,
+    /// 401
+    TokenMissing,
+    /// 401
+    TokenInvalid,
+    /// 401
+    TokenExpired,
+    /// 401
+    TokenRevoked,
+    /// 403
+    InsufficientScope,
     /// 404
     RouteNotFound,
     /// 405
@@ -125,6 +145,8 @@ pub enum Reason {
     /// 501
     NotImplemented,
     /// 503
+    AuthUnavailable,
+    /// 503
     Overloaded,
     /// 505
     VersionNotSupported,
@@ -132,8 +154,13 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 18] = [
         Self::BadRequest,
+        Self::TokenMissing,
+        Self::TokenInvalid,
+        Self::TokenExpired,
+        Self::TokenRevoked,
+        Self::InsufficientScope,
         Self::RouteNotFound,
         Self::MethodNotAllowed,
         Self::RequestTimeout,
@@ -143,6 +170,7 @@ impl Reason {
         Self::HeadersTooLarge,
         Self::Internal,
         Self::NotImplemented,
+        Self::AuthUnavailable,
         Self::Overloaded,
         Self::VersionNotSupported,
     ];
@@ -152,6 +180,11 @@ impl Reason {
     pub const fn name(self) -> &'static str {
         match self {
             Self::BadRequest => "bad-request",
+            Self::TokenMissing => "token-missing",
+            Self::TokenInvalid => "token-invalid",
+            Self::TokenExpired => "token-expired",
+            Self::TokenRevoked => "token-revoked",
+            Self::InsufficientScope => "insufficient-scope",
             Self::RouteNotFound => "route-not-found",
             Self::MethodNotAllowed => "method-not-allowed",
             Self::RequestTimeout => "request-timeout",
@@ -161,6 +194,7 @@ impl Reason {
             Self::HeadersTooLarge => "headers-too-large",
             Self::Internal => "internal",
             Self::NotImplemented => "not-implemented",
+            Self::AuthUnavailable => "auth-unavailable",
             Self::Overloaded => "overloaded",
             Self::VersionNotSupported => "version-not-supported",
         }
@@ -170,7 +204,21 @@ impl Reason {
     /// what follows it is known. Otherwise nobody can say where the next one starts.
     #[must_use]
     pub const fn permits_persistence(self) -> bool {
-        matches!(self, Self::RouteNotFound | Self::MethodNotAllowed)
+        matches!(self, Self::RouteNotFound | Self::MethodNotAllowed) || self.is_of_credential()
+    }
+
+    /// Whether it is about the client's credential.
+    #[must_use]
+    pub const fn is_of_credential(self) -> bool {
+        matches!(
+            self,
+            Self::TokenMissing
+                | Self::TokenInvalid
+                | Self::TokenExpired
+                | Self::TokenRevoked
+                | Self::InsufficientScope
+                | Self::AuthUnavailable
+        )
     }
 
     /// The reason with a name.

@@ -39,11 +39,12 @@ impl Outcome {
 }
 
 impl Gate {
-    /// A JSON object with the route, the reason, the canonical path and other candidates.
+    /// A JSON object with the route, the reason, the canonical path, the providers one of whose
+    /// credentials is needed, and other candidates.
     #[must_use]
     pub fn explain(&self, raw: &RawRequest<'_>, peer: &Peer) -> String {
         let tables = self.tables();
-        let (reply, reason) = match self.decide(raw, peer, 0.0) {
+        let (reply, reason) = match self.locate(raw, peer) {
             Decision::Forward(forward) => (
                 forward.reply,
                 "forward: to the upstream of the route".to_owned(),
@@ -59,15 +60,24 @@ impl Gate {
                     format!("{}: {}", refusal.reason.name(), refusal.detail),
                 )
             }
+            Decision::Unverified(unverified) => (
+                unverified.reply,
+                "unverified: something has to be found out about the credential".to_owned(),
+            ),
         };
         let candidates = RequestHead::read(raw, &tables.limits)
             .map(|request| self.candidates(&request, reply.route))
             .unwrap_or_default();
+        let providers = match (self.authentication(), reply.route) {
+            (Some(authentication), Some(route)) => authentication.providers_of(route),
+            _ => Vec::new(),
+        };
         let name = |reply: &Reply| reply.route.map(|route| &*tables.policies[route].name);
         json!({
             "route": name(&reply),
             "reason": reason,
             "canonical_path": reply.path,
+            "providers": providers,
             "candidates": candidates,
         })
         .to_string()

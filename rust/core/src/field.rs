@@ -42,6 +42,10 @@ pub enum Field {
     RequestMethod,
     /// Access-Control-Request-Headers (Fetch).
     RequestHeaders,
+    /// Authorization (RFC 9110 section 11.6.2).
+    Authorization,
+    /// Cookie (RFC 6265 section 5.4).
+    Cookie,
     /// Any Access-Control-* field of a response (Fetch).
     AccessControl,
     /// A field of one connection only, never passed on.
@@ -66,7 +70,7 @@ static KNOWN: [(&[u8], Field); 55] = [
     (b"allow", Field::Essential),
     (b"range", Field::Essential),
     (b"accept", Field::Other),
-    (b"cookie", Field::Essential),
+    (b"cookie", Field::Cookie),
     (b"expect", Field::Expect),
     (b"origin", Field::Origin),
     (b"server", Field::Other),
@@ -86,7 +90,7 @@ static KNOWN: [(&[u8], Field); 55] = [
     (b"x-forwarded", Field::Reserved),
     (b"content-type", Field::Essential),
     (b"x-request-id", Field::RequestId),
-    (b"authorization", Field::Essential),
+    (b"authorization", Field::Authorization),
     (b"cache-control", Field::Essential),
     (b"content-range", Field::Essential),
     (b"last-modified", Field::Essential),
@@ -158,7 +162,12 @@ impl Field {
             None => Self::by_prefix(name),
         };
         match field {
-            Self::Other | Self::Essential | Self::Origin | Self::Date => Ok(field),
+            Self::Other
+            | Self::Essential
+            | Self::Authorization
+            | Self::Cookie
+            | Self::Origin
+            | Self::Date => Ok(field),
             _ if !name.contains(&b'_') => Ok(field),
             // What is not for the gateway is nobody's forgery.
             Self::AccessControl | Self::RequestMethod | Self::RequestHeaders => Ok(Self::Other),

@@ -32,6 +32,13 @@ impl FieldNames {
         self.search(name)
     }
 
+    /// Whether there is no member.
+    #[must_use]
+    #[inline]
+    pub const fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
     /// Whether `name` is a member.
     #[must_use]
     #[inline]

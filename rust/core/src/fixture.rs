@@ -6,6 +6,7 @@ use crate::decision::{Decision, Forward, Reject, Respond};
 use crate::gate::Gate;
 use crate::request::RawRequest;
 use crate::specification::{SpecError, Specification};
+use crate::verdict::Verdict;
 
 /// Unix seconds at which tests play: 9 November 2024, 06:53:20 GMT.
 pub const NOW: f64 = 1_731_135_200.0;
@@ -27,7 +28,7 @@ pub fn route(changes: &Value) -> Value {
         "rewrite": {"strip_prefix": null, "add_prefix": null, "path": null, "host": "preserve"},
         "request_headers": {"set": [], "add": [], "remove": []},
         "response_headers": {"set": [], "add": [], "remove": []},
-        "security_headers": null, "hsts": null, "body_bytes": null, "cors": null,
+        "security_headers": null, "hsts": null, "body_bytes": null, "cors": null, "auth": null,
     });
     merge(&mut route, changes);
     route
@@ -39,7 +40,7 @@ pub fn specification(routes: &[Value], changes: &Value) -> Result<Gate, SpecErro
         "limits": {"header_bytes": 8192, "header_count": 20, "target_bytes": 100, "body_bytes": 1000},
         "trusted_proxies": ["10.0.0.0/8"], "via": "gw", "health_path": "/health",
         "security_headers": [["X-Frame-Options", "DENY"]], "hsts": "max-age=1",
-        "routes": routes.iter().map(route).collect::<Vec<_>>(),
+        "routes": routes.iter().map(route).collect::<Vec<_>>(), "auth": null,
     });
     merge(&mut gate, changes);
     let specification = Specification::from_json(gate.to_string().as_bytes())?;
@@ -92,6 +93,11 @@ pub fn get(target: &str) -> Request<'_> {
 impl Request<'_> {
     /// Ask a gate.
     pub fn decide(&self, gate: &Gate) -> Decision {
+        self.decide_at(gate, NOW, None)
+    }
+
+    /// Ask a gate at a time, with what was found out.
+    pub fn decide_at(&self, gate: &Gate, now: f64, verdict: Option<&Verdict>) -> Decision {
         let host = (&b"Host"[..], &b"a.example"[..]);
         let names_host = self
             .fields
@@ -110,7 +116,7 @@ impl Request<'_> {
             version: self.version,
         };
         let peer = gate.peer(self.peer, self.secure).expect("an address");
-        gate.decide(&raw, &peer, NOW)
+        gate.decide(&raw, &peer, now, verdict)
     }
 
     /// Ask a gate that forwards it.

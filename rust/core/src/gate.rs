@@ -6,11 +6,14 @@
 //! 3. The canonical path selects a route.
 //! 4. The gateway answers by itself: health and preflights. All else goes on only if every way in
 //!    which an upstream could read the path selects the same route.
-//! 5. The route's limits are held against the request.
-//! 6. The route's action gives the answer; to forward is to write the request head.
+//! 5. Whoever sent the request has to be somebody whom the route lets in; perhaps something has to
+//!    be found out about that first.
+//! 6. The route's limits are held against the request.
+//! 7. The route's action gives the answer; to forward is to write the request head.
 
 use std::sync::Arc;
 
+use crate::authentication::{Asked, Authentication, Stop};
 use crate::client::Peer;
 use crate::decision::{Answer, Decision, Forward, Kind, Reason, Refusal, Reject};
 use crate::field::Field;
@@ -25,11 +28,22 @@ use crate::route::Match;
 use crate::specification::{SpecError, Specification};
 use crate::tables::Tables;
 use crate::template::{Template, Values};
+use crate::verdict::Verdict;
 
 /// The one that decides.
 #[derive(Debug, Clone)]
 pub struct Gate {
     tables: Arc<Tables>,
+    authentication: Option<Arc<Authentication>>,
+}
+
+/// What a request must show for itself.
+#[derive(Debug, Clone, Copy)]
+enum Demand<'a> {
+    /// What its route requires; something may have been found out about that already.
+    Credentials(Option<&'a Verdict>),
+    /// Nothing: the question is only where it would go.
+    Nothing,
 }
 
 impl Gate {
@@ -40,7 +54,17 @@ impl Gate {
     /// [`SpecError`] says where the specification is unusable, and why.
     pub fn new(specification: &Specification, seed: &[u8; 32]) -> Result<Self, SpecError> {
         let tables = Arc::new(Tables::compile(specification, seed)?);
-        Ok(Self { tables })
+        let authentication = Authentication::compile(specification)?.map(Arc::new);
+        Ok(Self {
+            tables,
+            authentication,
+        })
+    }
+
+    /// Who may do what; nothing, where everybody may do everything.
+    #[must_use]
+    pub fn authentication(&self) -> Option<&Authentication> {
+        self.authentication.as_deref()
     }
 
     /// The tables.
@@ -55,11 +79,40 @@ impl Gate {
         self.tables.proxies.peer(address, secure)
     }
 
-    /// May this request go, where, and with which bytes at its head?
+    /// May this request go, where, and with which bytes at its head? `verdict` is what was found out
+    /// since the last time that this was asked.
     #[must_use]
-    pub fn decide(&self, raw: &RawRequest<'_>, peer: &Peer, now: f64) -> Decision {
+    pub fn decide(
+        &self,
+        raw: &RawRequest<'_>,
+        peer: &Peer,
+        now: f64,
+        verdict: Option<&Verdict>,
+    ) -> Decision {
+        self.decide_by(raw, peer, now, Demand::Credentials(verdict))
+    }
+
+    /// Where would this request go, whoever sent it?
+    #[must_use]
+    #[cold]
+    pub fn locate(&self, raw: &RawRequest<'_>, peer: &Peer) -> Decision {
+        self.decide_by(raw, peer, 0.0, Demand::Nothing)
+    }
+
+    #[inline(always)]
+    #[expect(
+        clippy::inline_always,
+        reason = "one caller is hot, and the other one cold"
+    )]
+    fn decide_by(
+        &self,
+        raw: &RawRequest<'_>,
+        peer: &Peer,
+        now: f64,
+        demand: Demand<'_>,
+    ) -> Decision {
         match RequestHead::read(raw, &self.tables.limits) {
-            Ok(request) => self.decide_read(&request, peer, now),
+            Ok(request) => self.decide_read(&request, peer, now, demand),
             Err(refusal) => {
                 let mut reject = self.refuse(refusal, peer, now);
                 let forwarded_for = raw
@@ -92,11 +145,19 @@ impl Gate {
             expects_continue: false,
             upgrade: false,
             cors: None,
+            body_limit: self.tables.limits.body_bytes,
+            accepted: None,
         };
         Reject { reply, refusal }
     }
 
-    fn decide_read(&self, request: &RequestHead<'_>, peer: &Peer, now: f64) -> Decision {
+    fn decide_read(
+        &self,
+        request: &RequestHead<'_>,
+        peer: &Peer,
+        now: f64,
+        demand: Demand<'_>,
+    ) -> Decision {
         let tables = &*self.tables;
         let mut reply = self.reply(request, peer, now);
         let question = request.question();
@@ -120,8 +181,27 @@ impl Gate {
         };
         let policy = &tables.policies[found.route];
         reply.route = Some(found.route);
+        reply.body_limit = policy.body_limit;
         if let Some(cors) = &policy.cors {
             reply.cors = Some(cors.answer(request.singles.origin.once()));
+        }
+        if let (Some(authentication), Demand::Credentials(verdict)) = (&self.authentication, demand)
+        {
+            let asked = Asked {
+                request,
+                peer,
+                client: &reply.client,
+                verdict,
+                now,
+            };
+            match authentication.identify(found.route, &asked) {
+                Ok(accepted) => reply.accepted = accepted,
+                Err(Stop::Pending(pending)) => return reply.unverified(pending),
+                Err(Stop::Refused(refusal, accepted)) => {
+                    reply.accepted = accepted;
+                    return reply.reject(*refusal);
+                }
+            }
         }
         if let Err(refusal) = check_limits(request, policy) {
             return reply.reject(refusal);
@@ -164,6 +244,8 @@ impl Gate {
             expects_continue: request.expects_continue,
             upgrade: request.upgrade.is_some(),
             cors: None,
+            body_limit: tables.limits.body_bytes,
+            accepted: None,
         }
     }
 }
@@ -201,13 +283,16 @@ impl<'a> Routed<'a> {
             parent: parent.as_ref(),
             traceparent: self.tables.generator.traceparent(parent.as_ref()),
             via: &self.tables.via,
+            identity: reply
+                .accepted
+                .as_ref()
+                .map_or(&[][..], |accepted| &accepted.principal.lines),
         };
         let (head, host_from_endpoint) = outgoing.write();
         Decision::Forward(Forward {
             head,
             host_from_endpoint,
             idempotent: is_idempotent(request.method),
-            body_limit: self.policy.body_limit,
             reply,
         })
     }

@@ -1,11 +1,13 @@
 //! Writes the request head that the upstream gets.
 
 use crate::client::Peer;
+use crate::credential::put_other_cookies;
 use crate::field::Field;
 use crate::framing::RequestBody;
 use crate::grammar::{list, write_decimal};
 use crate::host::Authority;
 use crate::identity::{TRACEPARENT_LENGTH, Traceparent};
+use crate::lines::Line;
 use crate::policy::RequestFields;
 use crate::request::RequestHead;
 use crate::rewrite::UpstreamHost;
@@ -34,6 +36,8 @@ pub struct Outgoing<'a> {
     pub traceparent: [u8; TRACEPARENT_LENGTH],
     /// The gateway's name in Via.
     pub via: &'a str,
+    /// Lines that tell who the client is.
+    pub identity: &'a [u8],
 }
 
 impl Outgoing<'_> {
@@ -41,8 +45,9 @@ impl Outgoing<'_> {
     #[must_use]
     pub fn write(&self) -> (Vec<u8>, bool) {
         let request = self.request;
-        let room = self.path.len() + request.target.query.len() + request.lines.size;
-        let mut out = Vec::with_capacity(room + self.fields.appended.len() + ROOM);
+        let given = self.path.len() + request.target.query.len() + request.lines.size;
+        let added = self.fields.appended.len() + self.identity.len() + ROOM;
+        let mut out = Vec::with_capacity(given + added);
         put(&mut out, &[request.method, b" ", self.path.as_bytes()]);
         put(&mut out, &[request.target.query, b" HTTP/1.1\r\n"]);
         let host = match (self.host, request.host) {
@@ -58,6 +63,7 @@ impl Outgoing<'_> {
         self.write_forwarded(&mut out);
         self.write_identity(&mut out);
         self.write_framing(&mut out);
+        self.fields.put_identity(&mut out, self.identity);
         out.extend_from_slice(&self.fields.appended);
         if host.is_some() {
             out.extend_from_slice(b"\r\n");
@@ -71,7 +77,13 @@ impl Outgoing<'_> {
         for line in &lines.all {
             let is_kept = match line.field {
                 Field::Other => !lines.options.nominates(line.name),
+                Field::Cookie if !self.fields.taken_cookies.is_empty() => {
+                    self.write_cookies(out, line);
+                    false
+                }
                 Field::Essential
+                | Field::Authorization
+                | Field::Cookie
                 | Field::Date
                 | Field::Origin
                 | Field::RequestMethod
@@ -82,6 +94,21 @@ impl Outgoing<'_> {
             if is_kept && !self.fields.dropped.contains(line.name) {
                 put_field(out, line.name, line.value);
             }
+        }
+    }
+
+    /// A Cookie field without the cookies that the gateway keeps.
+    #[cold]
+    fn write_cookies(&self, out: &mut Vec<u8>, line: &Line<'_>) {
+        if self.fields.dropped.contains(line.name) {
+            return;
+        }
+        let start = out.len();
+        put(out, &[line.name, b": "]);
+        if put_other_cookies(out, line.value, &self.fields.taken_cookies) {
+            out.extend_from_slice(b"\r\n");
+        } else {
+            out.truncate(start);
         }
     }
 
@@ -107,13 +134,8 @@ impl Outgoing<'_> {
             }
         }
         if self.adds(b"X-Forwarded-Proto") {
-            let own: &[u8] = if self.peer.secure { b"https" } else { b"http" };
-            let given = request
-                .singles
-                .forwarded_proto
-                .once()
-                .filter(|value| self.peer.trusted && matches!(*value, b"http" | b"https"));
-            put_field(out, b"X-Forwarded-Proto", given.unwrap_or(own));
+            let scheme = self.peer.scheme(request.singles.forwarded_proto);
+            put_field(out, b"X-Forwarded-Proto", scheme.as_bytes());
         }
         if self.adds(b"X-Forwarded-Host") {
             let given = request
@@ -181,7 +203,11 @@ impl Outgoing<'_> {
 }
 
 /// Append each of `parts`.
-#[inline]
+#[inline(always)]
+#[expect(
+    clippy::inline_always,
+    reason = "unrolled, it takes a third of the time, and there is one for every field"
+)]
 pub fn put(out: &mut Vec<u8>, parts: &[&[u8]]) {
     for part in parts {
         out.extend_from_slice(part);
@@ -189,7 +215,8 @@ pub fn put(out: &mut Vec<u8>, parts: &[&[u8]]) {
 }
 
 /// Append a field line.
-#[inline]
+#[inline(always)]
+#[expect(clippy::inline_always, reason = "as for `put`")]
 pub fn put_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
     put(out, &[name, b": ", value, b"\r\n"]);
 }

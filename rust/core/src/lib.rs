@@ -15,15 +15,27 @@
 //! | [`connection`] | persistence, nominations, upgrades |
 //! | [`route`] | who takes it: patterns, precedence, lookup |
 //! | [`client`], [`identity`] | who asks, and under which identifiers |
+//! | [`authentication`] | who that is, and what they may: the story that the next lines serve |
+//! | [`access`], [`provider`], [`credential`] | what routes require, who vouches, what is shown |
+//! | [`jwt`], [`json`], [`claims`], [`keys`], [`api_keys`] | what a credential says, and whether it is true |
+//! | [`principal`], [`rule`], [`verdict`] | what comes of it |
+//! | [`memory`], [`token`], [`revocation`] | what is remembered, and what ends it |
+//! | [`challenge`] | how a client is told that it does not get in |
 //! | [`cors`], [`template`], [`rewrite`], [`policy`] | what a route does to messages |
 //! | [`head`], [`reply`], [`status`], [`date`] | the bytes of outgoing heads |
 //! | [`decision`] | the answer |
 //! | [`explain`] | the same answer in words, for people |
 //! | [`specification`], [`tables`] | the configuration, as it comes and as it is looked up |
 
+pub mod access;
+pub mod api_keys;
+pub mod authentication;
+pub mod challenge;
+pub mod claims;
 pub mod client;
 pub mod connection;
 pub mod cors;
+pub mod credential;
 pub mod date;
 pub mod decision;
 pub mod explain;
@@ -37,20 +49,30 @@ pub mod grammar;
 pub mod head;
 pub mod host;
 pub mod identity;
+pub mod json;
+pub mod jwt;
+pub mod keys;
 pub mod lines;
+pub mod memory;
 pub mod path;
 pub mod policy;
+pub mod principal;
+pub mod provider;
 pub mod reply;
 pub mod request;
+pub mod revocation;
 pub mod rewrite;
 pub mod route;
+pub mod rule;
 pub mod specification;
 pub mod status;
 pub mod tables;
 pub mod target;
 pub mod template;
+pub mod token;
 pub mod tokens;
+pub mod verdict;
 
-pub use decision::{Decision, Forward, ProtocolError, Reason, Reject, Respond};
+pub use decision::{Decision, Forward, ProtocolError, Reason, Reject, Respond, Unverified};
 pub use gate::Gate;
 pub use specification::SpecError;

@@ -7,9 +7,12 @@ use crate::field::Field;
 use crate::field_names::FieldNames;
 use crate::grammar::{is_field_value, trim};
 use crate::host::Authority;
+use crate::provider::identity_headers;
 use crate::rewrite::{Rewrite, UpstreamHost, parse_prefix};
 use crate::route::PathPattern;
-use crate::specification::{self, FieldChanges, HostChange, Pair, SpecError, Specification};
+use crate::specification::{
+    self, FieldChanges, HostChange, Pair, ProviderKind, SpecError, Specification,
+};
 use crate::template::Template;
 
 /// What is done with the requests of a route.
@@ -48,10 +51,15 @@ pub enum Action {
 /// Changes of a request's fields.
 #[derive(Debug, Default)]
 pub struct RequestFields {
-    /// Names that the client's fields lose: those that the route sets and those that it removes.
+    /// Names that the client's fields lose: those that the route sets and those that it removes,
+    /// those that tell who the client is, and those of credentials that stay behind.
     pub dropped: FieldNames,
+    /// Cookies that stay behind.
+    pub taken_cookies: Vec<Box<[u8]>>,
     /// Lines to add.
     pub appended: Vec<u8>,
+    /// Names that tell who the client is, but about which the route decides.
+    overridden: FieldNames,
 }
 
 /// Changes of a response's fields.
@@ -93,7 +101,7 @@ impl Policy {
         Ok(Self {
             name: route.name.as_str().into(),
             action: Action::compile(route, paths)?,
-            request: RequestFields::compile(&route.request_headers)
+            request: RequestFields::compile(route, gate)
                 .map_err(|error| error.within("request_headers"))?,
             response: ResponseFields::compile(&route.response_headers, security, hsts.as_deref())
                 .map_err(|error| error.within("response_headers"))?,
@@ -174,10 +182,64 @@ fn compile_rewrite(
 }
 
 impl RequestFields {
-    fn compile(changes: &FieldChanges) -> Result<Self, SpecError> {
+    fn compile(route: &specification::Route, gate: &Specification) -> Result<Self, SpecError> {
         let mut fields = Self::default();
+        let changes = &route.request_headers;
         collect_changes(changes, &mut fields.dropped, &mut fields.appended, 0)?;
+        let Some(auth) = &gate.auth else {
+            return Ok(fields);
+        };
+        // On open routes, too: an upstream cannot know by which one a request came.
+        for name in auth.providers.iter().flat_map(identity_headers) {
+            if fields.dropped.contains(name.as_bytes()) {
+                fields.overridden.insert(name.as_bytes(), 0);
+            }
+        }
+        for name in auth.providers.iter().flat_map(identity_headers) {
+            fields.dropped.insert(name.as_bytes(), 0);
+        }
+        if let Some(access) = &route.auth
+            && access.authorization == specification::Authorization::Remove
+        {
+            for &number in &access.providers {
+                if let Some(provider) = auth.providers.get(number as usize) {
+                    fields.keep_credentials(provider);
+                }
+            }
+        }
         Ok(fields)
+    }
+
+    /// Keep whatever could be a credential of a provider from the upstream, be it the one that
+    /// counted or not.
+    fn keep_credentials(&mut self, provider: &specification::Provider) {
+        for source in &provider.sources {
+            match source {
+                specification::Source::Bearer {} => self.dropped.insert(b"Authorization", 0),
+                specification::Source::Header(name) => self.dropped.insert(name.as_bytes(), 0),
+                specification::Source::Cookie(name) => {
+                    self.taken_cookies.push(name.as_bytes().into());
+                }
+            }
+        }
+        if matches!(provider.kind, ProviderKind::ForwardAuth(_)) {
+            self.dropped.insert(b"Authorization", 0);
+        }
+    }
+
+    /// Append the lines that tell who the client is, but for those about which the route decides.
+    #[inline]
+    pub fn put_identity(&self, out: &mut Vec<u8>, lines: &[u8]) {
+        if self.overridden.is_empty() {
+            out.extend_from_slice(lines);
+            return;
+        }
+        for line in lines.split_inclusive(|&byte| byte == b'\n') {
+            let name = line.split(|&byte| byte == b':').next().unwrap_or_default();
+            if !self.overridden.contains(name) {
+                out.extend_from_slice(line);
+            }
+        }
     }
 }
 
@@ -321,69 +383,4 @@ fn check_name(name: &str) -> Result<(), SpecError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn pairs(pairs: &[(&str, &str)]) -> Vec<Pair> {
-        pairs
-            .iter()
-            .map(|&(name, value)| (name.to_owned(), value.to_owned()))
-            .collect()
-    }
-
-    fn written(fields: &ResponseFields, brought: Brought, is_tls: bool) -> String {
-        let mut out = Vec::new();
-        fields.write_security(&mut out, brought, is_tls);
-        String::from_utf8(out).expect("ASCII")
-    }
-
-    #[test]
-    fn security_fields_are_added_where_the_response_has_none() {
-        let security = pairs(&[("X-A", "1"), ("X-B", "2")]);
-        let fields =
-            ResponseFields::compile(&FieldChanges::default(), &security, Some("max-age=1"));
-        let fields = fields.expect("fields");
-        let mut brought = Brought::default();
-        assert_eq!(written(&fields, brought, false), "X-A: 1\r\nX-B: 2\r\n");
-        assert!(
-            written(&fields, brought, true).ends_with("Strict-Transport-Security: max-age=1\r\n")
-        );
-        assert!(fields.keeps(b"x-a", &mut brought) && fields.keeps(b"Other", &mut brought));
-        assert_eq!(written(&fields, brought, false), "X-B: 2\r\n");
-    }
-
-    #[test]
-    fn what_a_route_sets_or_removes_is_not_added_by_default() {
-        let changes = FieldChanges {
-            set: pairs(&[("x-a", "own")]),
-            add: pairs(&[("X-C", "3")]),
-            remove: vec!["X-B".to_owned()],
-        };
-        let fields = ResponseFields::compile(&changes, &pairs(&[("X-A", "1"), ("X-B", "2")]), None);
-        let fields = fields.expect("fields");
-        let mut brought = Brought::default();
-        assert_eq!(written(&fields, brought, false), "");
-        assert_eq!(fields.appended, b"x-a: own\r\nX-C: 3\r\n");
-        assert!(!fields.keeps(b"X-A", &mut brought) && !fields.keeps(b"x_b", &mut brought));
-        assert!(
-            fields.keeps(b"X-C", &mut brought) && fields.drops(b"X-A") && !fields.drops(b"X-C")
-        );
-    }
-
-    #[test]
-    fn framing_cannot_be_configured() {
-        for name in [
-            "Host",
-            "content-length",
-            "Transfer-Encoding",
-            "Connection",
-            "TE",
-            "a b",
-            "",
-        ] {
-            assert!(check_field(name, "x").is_err(), "{name}");
-        }
-        assert!(check_field("X-A", "a\r\nX-B: c").is_err());
-        assert!(check_field("X-Forwarded-Proto", "https").is_ok());
-    }
-}
+mod tests;

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::decision::{Answer, Decision, Kind, ProtocolError, Refusal, Reject, Respond};
+use crate::decision::{
+    Answer, Decision, Kind, ProtocolError, Refusal, Reject, Respond, Unverified,
+};
 use crate::field::Field;
 use crate::framing::{RequestBody, ResponseBody, Version};
 use crate::grammar::is_field_value;
@@ -11,6 +13,7 @@ use crate::lines::{Line, Lines, LinesError, RawFields};
 use crate::policy::{Brought, ResponseFields};
 use crate::status::reason_phrase;
 use crate::tables::Tables;
+use crate::verdict::{Accepted, Pending};
 
 /// Room for what the gateway adds to a head, so that the buffer need not grow.
 const ROOM: usize = 768;
@@ -54,6 +57,10 @@ pub struct Reply {
     pub upgrade: bool,
     /// Cross-origin lines for every reply, where the route decides about them.
     pub cors: Option<Vec<u8>>,
+    /// Greatest size of the request's body; 0 is no limit.
+    pub body_limit: u64,
+    /// Who the client is, where that is known.
+    pub accepted: Option<Arc<Accepted>>,
 }
 
 /// How the body of a response goes to the client.
@@ -114,6 +121,15 @@ impl Reply {
         Decision::Reject(Reject {
             reply: self,
             refusal,
+        })
+    }
+
+    /// The decision that something has to be found out first.
+    #[must_use]
+    pub const fn unverified(self, pending: Box<Pending>) -> Decision {
+        Decision::Unverified(Unverified {
+            reply: self,
+            pending,
         })
     }
 

@@ -6,6 +6,13 @@ use std::fmt;
 
 use serde::Deserialize;
 
+mod auth;
+
+pub use auth::{
+    Access, ApiKeys, Auth, Authorization, Cache, Condition, Failure, ForwardAuth, Jwt, Provider,
+    ProviderKind, Rule, Source, WhenStale,
+};
+
 /// A name with a value.
 pub type Pair = (String, String);
 
@@ -30,6 +37,9 @@ pub struct Specification {
     pub hsts: Option<String>,
     /// Routes, the first before the later where precedence leaves a choice.
     pub routes: Vec<Route>,
+    /// Who vouches for clients.
+    #[serde(default)]
+    pub auth: Option<Auth>,
 }
 
 /// Sizes beyond which a message is refused.
@@ -78,6 +88,9 @@ pub struct Route {
     pub body_bytes: Option<u64>,
     /// Cross-origin policy.
     pub cors: Option<Cors>,
+    /// Who may use it; everybody, if nothing is said.
+    #[serde(default)]
+    pub auth: Option<Access>,
 }
 
 /// What is done with a request.

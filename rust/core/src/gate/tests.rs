@@ -18,10 +18,13 @@ fn the_route_the_path_and_the_limit_are_told() {
         json!({"paths": ["/b/*"], "body_bytes": 5}),
     ]);
     let forward = get("/b/./%63").forward(&gate);
-    assert_eq!((forward.reply.route, forward.body_limit), (Some(1), 5));
+    assert_eq!(
+        (forward.reply.route, forward.reply.body_limit),
+        (Some(1), 5)
+    );
     assert_eq!(forward.reply.path, "/b/c");
     assert!(forward.idempotent && forward.reply.keep_alive);
-    assert_eq!(get("/a").forward(&gate).body_limit, 1000);
+    assert_eq!(get("/a").forward(&gate).reply.body_limit, 1000);
 }
 
 #[test]

@@ -1,0 +1,92 @@
+//! The provider that a token is from, and the keys that could have signed it.
+
+use std::sync::{Arc, RwLock};
+
+use super::{Authentication, read};
+use crate::claims::Expectations;
+use crate::jwt::Jwt;
+use crate::keys::{Key, KeyRing};
+use crate::provider::Kind;
+
+/// Bytes of a signature by EdDSA on Curve25519 (RFC 8032 section 5.1.6).
+const ED25519_SIGNATURE: usize = 64;
+
+/// A provider of tokens.
+#[derive(Clone, Copy)]
+pub(super) struct Issuer<'a> {
+    /// Its number.
+    pub(super) number: u32,
+    /// Its version, from before anything was looked at: what changes meanwhile ends what was found.
+    pub(super) version: u64,
+    /// What its tokens must claim.
+    pub(super) expectations: &'a Expectations,
+    keys: &'a RwLock<KeyRing>,
+}
+
+/// The keys that could have signed a token.
+pub(super) enum Candidates {
+    /// None is known; whether there may be others by now.
+    None { renewable: bool },
+    /// Shared secrets, which are quick to check.
+    Shared(Vec<Arc<Key>>),
+    /// Public keys.
+    Public(Vec<Arc<Key>>),
+    /// One of those with which only others can check.
+    External(Arc<Key>),
+}
+
+impl Authentication {
+    /// The provider that a token is from: the first of its issuer for whose audience it is meant,
+    /// or else the first of its issuer.
+    pub(super) fn issuer(&self, group: u32, jwt: &Jwt<'_>) -> Option<Issuer<'_>> {
+        let providers = self.groups[group as usize].providers.iter();
+        let issuers = providers.filter_map(|&number| {
+            let provider = &self.providers[number as usize];
+            let Kind::Jwt { expectations, keys } = &provider.kind else {
+                return None;
+            };
+            Some(Issuer {
+                number,
+                version: provider.version(),
+                expectations,
+                keys,
+            })
+        });
+        let mut own = issuers.filter(|issuer| issuer.expectations.is_issuer(&jwt.claims));
+        let first = own.next()?;
+        let is_meant = |issuer: &Issuer<'_>| issuer.expectations.is_audience(&jwt.claims);
+        if is_meant(&first) {
+            return Some(first);
+        }
+        Some(own.find(is_meant).unwrap_or(first))
+    }
+}
+
+impl Issuer<'_> {
+    /// The keys that could have signed a token.
+    pub(super) fn candidates(&self, jwt: &Jwt<'_>) -> Candidates {
+        let ring = read(self.keys);
+        let fitting = || ring.candidates(jwt.key_id.as_deref(), jwt.algorithm);
+        let Some(first) = fitting().next() else {
+            let renewable = ring.renewable;
+            return Candidates::None { renewable };
+        };
+        if first.is_symmetric() {
+            return Candidates::Shared(fitting().cloned().collect());
+        }
+        let is_external = |key: &&Arc<Key>| key.external().is_some();
+        let native: Vec<_> = fitting().filter(|key| !is_external(key)).cloned().collect();
+        // The name EdDSA stands for two curves, whose signatures differ in length.
+        let is_native = !native.is_empty() && jwt.signature.len() == ED25519_SIGNATURE;
+        match fitting().find(is_external) {
+            Some(key) if !is_native => Candidates::External(Arc::clone(key)),
+            _ => Candidates::Public(native),
+        }
+    }
+}
+
+/// The key that signed a token, among those that could have.
+pub(super) fn signer(keys: &[Arc<Key>], jwt: &Jwt<'_>) -> Option<Arc<Key>> {
+    let signed = |key: &&Arc<Key>| key.verify(jwt.algorithm, jwt.signing_input, &jwt.signature);
+    keys.iter().find(signed).cloned()
+}

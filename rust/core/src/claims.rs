@@ -1,0 +1,236 @@
+//! What a token must claim, apart from its signature: the registered claims of RFC 7519 section 4.1
+//! as a provider wants them.
+
+use serde_json::{Map, Value};
+
+use crate::decision::Reason;
+use crate::jwt::{Jwt, media_type};
+use crate::keys::Algorithm;
+use crate::specification::{self, SpecError};
+
+/// Longest sub and jti; they are held for as long as the token is remembered.
+const LONGEST_NAME: usize = 1024;
+
+/// The members of an object.
+pub type Claims = Map<String, Value>;
+
+/// Names that lead to a claim, from the outermost object inwards.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClaimPath(Box<[Box<str>]>);
+
+impl ClaimPath {
+    /// The path with these names.
+    ///
+    /// # Errors
+    ///
+    /// [`SpecError`] when there is none.
+    pub fn new(names: &[String]) -> Result<Self, SpecError> {
+        if names.is_empty() {
+            return Err(SpecError("a claim has no name".to_owned()));
+        }
+        Ok(Self(
+            names.iter().map(|name| name.as_str().into()).collect(),
+        ))
+    }
+
+    /// The claim at the end, if there is one and it says something.
+    #[must_use]
+    pub fn find<'a>(&self, claims: &'a Claims) -> Option<&'a Value> {
+        let (first, rest) = self.0.split_first()?;
+        let mut value = claims.get(&**first)?;
+        for name in rest {
+            value = value.as_object()?.get(&**name)?;
+        }
+        (!value.is_null()).then_some(value)
+    }
+}
+
+/// What a provider's tokens must claim.
+#[derive(Debug)]
+pub struct Expectations {
+    issuer: Option<Box<str>>,
+    audiences: Vec<Box<str>>,
+    algorithms: Vec<Algorithm>,
+    types: Vec<String>,
+    leeway: f64,
+    required: Vec<Box<str>>,
+    longest_life: f64,
+}
+
+/// The registered claims of a token.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Registered<'a> {
+    /// iss.
+    pub issuer: Option<&'a str>,
+    /// sub.
+    pub subject: Option<&'a str>,
+    /// jti.
+    pub token_id: Option<&'a str>,
+    /// iat.
+    pub issued_at: Option<f64>,
+    /// When it is valid.
+    pub validity: Validity,
+}
+
+/// When something is valid, in Unix seconds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Validity {
+    /// From then on.
+    pub not_before: f64,
+    /// Until then, itself excluded.
+    pub expires: f64,
+    /// By how much clocks may differ.
+    pub leeway: f64,
+}
+
+impl Validity {
+    /// Whether it is not valid yet.
+    #[must_use]
+    pub fn is_early(&self, now: f64) -> bool {
+        self.not_before > now + self.leeway
+    }
+
+    /// Whether it is not valid any more.
+    #[must_use]
+    pub fn is_over(&self, now: f64) -> bool {
+        self.expires <= now - self.leeway
+    }
+
+    /// Whether it is valid.
+    #[must_use]
+    pub fn holds(&self, now: f64) -> bool {
+        !self.is_early(now) && !self.is_over(now)
+    }
+}
+
+impl Expectations {
+    /// Compile what a provider's specification says.
+    ///
+    /// # Errors
+    ///
+    /// [`SpecError`].
+    pub fn compile(jwt: &specification::Jwt) -> Result<Self, SpecError> {
+        let algorithms = jwt.algorithms.iter().map(|name| {
+            Algorithm::from_name(name).ok_or_else(|| SpecError(format!("{name:?} is no algorithm")))
+        });
+        let is_duration = |seconds: f64| seconds.is_finite() && seconds >= 0.0;
+        if !is_duration(jwt.leeway) || !is_duration(jwt.longest_life) {
+            return Err(SpecError(
+                "leeway or longest_life is no duration".to_owned(),
+            ));
+        }
+        let boxed = |names: &[String]| names.iter().map(|name| name.as_str().into()).collect();
+        Ok(Self {
+            issuer: jwt.issuer.as_deref().map(Into::into),
+            audiences: boxed(&jwt.audiences),
+            algorithms: algorithms.collect::<Result<_, _>>()?,
+            types: jwt.types.iter().map(|name| media_type(name)).collect(),
+            leeway: jwt.leeway,
+            required: boxed(&jwt.required_claims),
+            longest_life: jwt.longest_life,
+        })
+    }
+
+    /// Whether a token with these claims is this provider's to judge.
+    #[must_use]
+    pub fn is_issuer(&self, claims: &Claims) -> bool {
+        match (&self.issuer, claims.get("iss")) {
+            (None, None | Some(Value::String(_))) => true,
+            (Some(own), Some(Value::String(issuer))) => **own == **issuer,
+            _ => false,
+        }
+    }
+
+    /// Whether the token is meant for one of the provider's audiences. Where the provider has none,
+    /// one that names any is meant for somebody else (RFC 7519 section 4.1.3).
+    #[must_use]
+    pub fn is_audience(&self, claims: &Claims) -> bool {
+        let is_own = |name: &str| self.audiences.iter().any(|own| **own == *name);
+        match claims.get("aud") {
+            None => self.audiences.is_empty(),
+            Some(Value::String(name)) => is_own(name),
+            Some(Value::Array(names)) => {
+                names.iter().all(Value::is_string)
+                    && names.iter().filter_map(Value::as_str).any(is_own)
+            }
+            Some(_) => false,
+        }
+    }
+
+    /// Check all but the signature, in the order in which a client is told.
+    ///
+    /// # Errors
+    ///
+    /// [`Reason`]: the token has expired, or is invalid.
+    pub fn check<'a>(&self, jwt: &'a Jwt<'_>, now: f64) -> Result<Registered<'a>, Reason> {
+        let claims = &jwt.claims;
+        let is_suitable = self.algorithms.contains(&jwt.algorithm)
+            && self.is_type(jwt.media_type.as_deref())
+            && self.is_issuer(claims)
+            && self.is_audience(claims);
+        if !is_suitable {
+            return Err(Reason::TokenInvalid);
+        }
+        let mut validity = Validity {
+            not_before: f64::NEG_INFINITY,
+            expires: time(claims, "exp")?.ok_or(Reason::TokenInvalid)?,
+            leeway: self.leeway,
+        };
+        if validity.is_over(now) {
+            return Err(Reason::TokenExpired);
+        }
+        if let Some(not_before) = time(claims, "nbf")? {
+            validity.not_before = not_before;
+        }
+        let issued_at = time(claims, "iat")?;
+        let is_timely = validity.expires <= now + self.longest_life + self.leeway
+            && !validity.is_early(now)
+            && issued_at.is_none_or(|time| time <= now + self.leeway);
+        let has_required = self
+            .required
+            .iter()
+            .all(|name| claims.get(&**name).is_some_and(|value| !value.is_null()));
+        if !is_timely || !has_required {
+            return Err(Reason::TokenInvalid);
+        }
+        Ok(Registered {
+            issuer: claims.get("iss").and_then(Value::as_str),
+            subject: name(claims, "sub")?,
+            token_id: name(claims, "jti")?,
+            issued_at,
+            validity,
+        })
+    }
+
+    fn is_type(&self, given: Option<&str>) -> bool {
+        self.types.is_empty() || given.is_some_and(|given| self.types.contains(&media_type(given)))
+    }
+}
+
+/// A time claim, which is a number where it is present (RFC 7519 section 2, NumericDate).
+///
+/// # Errors
+///
+/// [`Reason`] when it is something else.
+pub fn time(claims: &Claims, claim: &str) -> Result<Option<f64>, Reason> {
+    match claims.get(claim) {
+        None => Ok(None),
+        Some(value) => value.as_f64().map(Some).ok_or(Reason::TokenInvalid),
+    }
+}
+
+/// A claim that is a text of bounded length where it is present.
+///
+/// # Errors
+///
+/// [`Reason`] when it is something else.
+pub fn name<'a>(claims: &'a Claims, claim: &str) -> Result<Option<&'a str>, Reason> {
+    match claims.get(claim) {
+        None => Ok(None),
+        Some(Value::String(text)) if text.len() <= LONGEST_NAME => Ok(Some(text)),
+        Some(_) => Err(Reason::TokenInvalid),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! What a gate remembers of credentials: those that were accepted, and those that were refused
+//! after work was spent on them. Each has its own room, so that a flood of forgeries pushes nobody
+//! out.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::decision::Reason;
+use crate::specification;
+use crate::token::{CacheStatistics, TokenCache};
+use crate::verdict::Accepted;
+
+/// What a gate remembers of credentials.
+#[derive(Debug)]
+pub struct Memory {
+    accepted: Mutex<TokenCache<Arc<Accepted>>>,
+    refused: Mutex<TokenCache<Refused>>,
+    longest_life: f64,
+    longest_refusal: f64,
+}
+
+/// A refusal that holds until a time, and while a provider knows what it knew.
+#[derive(Debug, Clone, Copy)]
+pub struct Refused {
+    /// What for.
+    pub reason: Reason,
+    /// Number of the provider.
+    pub provider: u32,
+    /// Its version.
+    pub version: u64,
+    /// Unix seconds.
+    pub until: f64,
+}
+
+impl Memory {
+    /// Room within bounds.
+    #[must_use]
+    pub fn new(bounds: &specification::Cache) -> Self {
+        Self {
+            accepted: Mutex::new(TokenCache::new(bounds.bytes)),
+            refused: Mutex::new(TokenCache::new(bounds.refused_bytes)),
+            longest_life: bounds.ttl,
+            longest_refusal: bounds.refused_ttl,
+        }
+    }
+
+    /// What was accepted, whatever has happened since.
+    #[inline]
+    pub fn accepted(&self, group: u32, credential: &[u8]) -> Option<Arc<Accepted>> {
+        lock(&self.accepted).get(group, credential).cloned()
+    }
+
+    /// Until when something that was accepted now may be remembered.
+    #[must_use]
+    pub fn life(&self, now: f64, until: f64) -> f64 {
+        until.min(now + self.longest_life)
+    }
+
+    /// Remember what was accepted.
+    pub fn accept(&self, group: u32, credential: &[u8], accepted: &Arc<Accepted>) {
+        // Two counts, in front of what is shared.
+        let weight = size_of::<Accepted>() + 2 * size_of::<usize>() + accepted.principal.weight();
+        lock(&self.accepted).insert(group, credential, Arc::clone(accepted), weight);
+    }
+
+    /// Forget what was accepted.
+    pub fn forget(&self, group: u32, credential: &[u8]) {
+        lock(&self.accepted).remove(group, credential);
+    }
+
+    /// What was refused, whatever has happened since.
+    pub fn refused(&self, group: u32, credential: &[u8]) -> Option<Refused> {
+        lock(&self.refused).get(group, credential).copied()
+    }
+
+    /// Remember a refusal for as long as it holds, or as it may be.
+    pub fn refuse(&self, group: u32, credential: &[u8], now: f64, refused: Refused) {
+        let until = refused.until.min(now + self.longest_refusal);
+        lock(&self.refused).insert(group, credential, Refused { until, ..refused }, 0);
+    }
+
+    /// What both did: of those that were accepted first.
+    #[must_use]
+    pub fn statistics(&self) -> (CacheStatistics, CacheStatistics) {
+        (
+            lock(&self.accepted).statistics(),
+            lock(&self.refused).statistics(),
+        )
+    }
+}
+
+/// The cache. A panic inside of it ends one request; the next one finds it as it is.
+fn lock<T>(cache: &Mutex<T>) -> MutexGuard<'_, T> {
+    cache.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,192 @@
+//! What a gate decided.
+
+use pygateway_core as core;
+use pygateway_core::decision::{Answer, Kind, Refusal};
+use pygateway_core::framing::RequestBody;
+use pygateway_core::reply::Reply;
+use pyo3::exceptions::PyValueError;
+use pyo3::prelude::*;
+use pyo3::types::PyBytes;
+
+use crate::fields::{Headers, borrow_fields, field_list};
+use crate::forward::Forward;
+use crate::unverified::Unverified;
+
+pub fn wrap_decision(py: Python<'_>, decision: core::Decision) -> PyResult<Bound<'_, PyAny>> {
+    Ok(match decision {
+        core::Decision::Forward(decision) => Forward::wrap(py, decision)?.into_any(),
+        core::Decision::Respond(decision) => Respond::wrap(py, decision)?.into_any(),
+        core::Decision::Reject(decision) => Reject::wrap(py, decision)?.into_any(),
+        core::Decision::Unverified(decision) => Unverified::wrap(py, decision)?.into_any(),
+    })
+}
+
+/// What every decision knows, whichever way it went.
+#[pyclass(frozen, subclass, module = "pygateway._core")]
+pub struct Decision(pub Reply);
+
+#[pymethods]
+impl Decision {
+    /// Index of the route in the specification.
+    #[getter]
+    fn route(&self) -> Option<usize> {
+        self.0.route
+    }
+
+    /// A fresh UUIDv7, or the one a trusted peer gave.
+    #[getter]
+    fn request_id(&self) -> &str {
+        &self.0.request_id
+    }
+
+    /// Address of the client, behind trusted proxies.
+    #[getter]
+    fn client(&self) -> &str {
+        &self.0.client
+    }
+
+    /// Canonical path without query; empty when the target could not be read.
+    #[getter]
+    fn path(&self) -> &str {
+        &self.0.path
+    }
+
+    /// Whether the client's connection may persist after this exchange.
+    #[getter]
+    fn keep_alive(&self) -> bool {
+        self.0.keep_alive
+    }
+
+    /// Whether the method is HEAD, so that no reply has a body.
+    #[getter]
+    fn head_only(&self) -> bool {
+        self.0.head_only
+    }
+
+    /// Bytes of the request's body, or -1 when it is chunked.
+    #[getter]
+    fn body_length(&self) -> i64 {
+        match self.0.body {
+            RequestBody::Absent => 0,
+            // Greater numbers than i64 has do not pass the guards.
+            RequestBody::Length(length) => i64::try_from(length).unwrap_or(i64::MAX),
+            RequestBody::Chunked => -1,
+        }
+    }
+
+    /// Greatest size of the request's body in bytes; 0 when unlimited.
+    #[getter]
+    fn body_limit(&self) -> u64 {
+        self.0.body_limit
+    }
+
+    /// Who the client is, where that is known.
+    #[getter]
+    fn user(&self) -> Option<&str> {
+        let accepted = self.0.accepted.as_ref()?;
+        accepted.principal.subject.as_deref()
+    }
+
+    /// Whether the client waits for 100 (Continue) before it sends its body.
+    #[getter]
+    fn expects_continue(&self) -> bool {
+        self.0.expects_continue
+    }
+
+    /// Head of a reply that the gateway itself makes.
+    #[pyo3(signature = (status, headers, content_length, now, close = false))]
+    fn reply_head<'py>(
+        &self,
+        py: Python<'py>,
+        status: u16,
+        headers: &Headers<'_>,
+        content_length: u64,
+        now: f64,
+        close: bool,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let headers = headers.to_tuple();
+        let fields = borrow_fields(&headers)?;
+        self.0
+            .own_head(status, &fields, content_length, now, close)
+            .map(|head| PyBytes::new(py, &head))
+            .map_err(|error| PyValueError::new_err(error.0))
+    }
+}
+
+/// The gateway answers by itself.
+#[pyclass(frozen, extends = Decision, module = "pygateway._core")]
+pub struct Respond {
+    kind: Kind,
+    answer: Answer,
+}
+
+impl Respond {
+    fn wrap(py: Python<'_>, decision: core::Respond) -> PyResult<Bound<'_, Self>> {
+        let core::Respond {
+            reply,
+            kind,
+            answer,
+        } = decision;
+        let base = PyClassInitializer::from(Decision(reply));
+        Bound::new(py, base.add_subclass(Self { kind, answer }))
+    }
+}
+
+#[pymethods]
+impl Respond {
+    /// Why; for `health` the caller supplies the body.
+    #[getter]
+    fn kind(&self) -> &'static str {
+        self.kind.name()
+    }
+
+    /// Status code.
+    #[getter]
+    fn status(&self) -> u16 {
+        self.answer.status
+    }
+
+    /// Fields for `reply_head`.
+    #[getter]
+    fn headers<'py>(&self, py: Python<'py>) -> PyResult<Headers<'py>> {
+        field_list(py, &self.answer.headers)
+    }
+
+    /// The body, which is not sent to HEAD.
+    #[getter]
+    fn body<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.answer.body)
+    }
+}
+
+/// The request is refused.
+#[pyclass(frozen, extends = Decision, module = "pygateway._core")]
+pub struct Reject(Refusal);
+
+impl Reject {
+    pub fn wrap(py: Python<'_>, decision: core::Reject) -> PyResult<Bound<'_, Self>> {
+        let base = PyClassInitializer::from(Decision(decision.reply));
+        Bound::new(py, base.add_subclass(Self(decision.refusal)))
+    }
+}
+
+#[pymethods]
+impl Reject {
+    /// Problem name, one of `REASONS`.
+    #[getter]
+    fn reason(&self) -> &'static str {
+        self.0.reason.name()
+    }
+
+    /// One sentence for the client; never echoes a header's value.
+    #[getter]
+    fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
+    /// Fields that the problem calls for, such as Allow.
+    #[getter]
+    fn headers<'py>(&self, py: Python<'py>) -> PyResult<Headers<'py>> {
+        field_list(py, &self.0.headers)
+    }
+}
