@@ -9,9 +9,16 @@ from pygateway.errors import ConfigurationError, ConfigurationProblem
 from .environment import Overrides
 from .gate_specification import gate_specification
 from .loader import build_gate, check, load, load_mapping, load_text
+from .model.access import RouteAuth
+from .model.admin import Admin, is_loopback
+from .model.api_keys import ApiKey, ApiKeys
+from .model.auth import Auth, Revocation, TokenCache
+from .model.forward_auth import ForwardAuth
 from .model.headers import Cors, HeaderChanges, HeaderPolicy, SecurityHeaders
 from .model.limits import Limits, RouteLimits
 from .model.listeners import Listener
+from .model.providers import Jwks, Provider, PublicKey, SharedSecret, TokenSource
+from .model.redis import Redis
 from .model.root import Config
 from .model.routes import FixedResponse, Match, Redirect, Rewrite, Route, UpstreamShare
 from .model.timeouts import TimeoutOverrides, Timeouts
@@ -19,9 +26,16 @@ from .model.upstreams import Endpoint, Pool, Retry, Upstream, UpstreamTls
 from .reference import reference
 from .schema import json_schema
 from .syntax.addresses import Address, EndpointLocation
+from .syntax.json_values import ClaimCondition
+from .syntax.urls import RedisLocation
 
 __all__ = [
     "Address",
+    "Admin",
+    "ApiKey",
+    "ApiKeys",
+    "Auth",
+    "ClaimCondition",
     "Config",
     "ConfigurationError",
     "ConfigurationProblem",
@@ -29,27 +43,39 @@ __all__ = [
     "Endpoint",
     "EndpointLocation",
     "FixedResponse",
+    "ForwardAuth",
     "HeaderChanges",
     "HeaderPolicy",
+    "Jwks",
     "Limits",
     "Listener",
     "Match",
     "Overrides",
     "Pool",
+    "Provider",
+    "PublicKey",
     "Redirect",
+    "Redis",
+    "RedisLocation",
     "Retry",
+    "Revocation",
     "Rewrite",
     "Route",
+    "RouteAuth",
     "RouteLimits",
     "SecurityHeaders",
+    "SharedSecret",
     "TimeoutOverrides",
     "Timeouts",
+    "TokenCache",
+    "TokenSource",
     "Upstream",
     "UpstreamShare",
     "UpstreamTls",
     "build_gate",
     "check",
     "gate_specification",
+    "is_loopback",
     "json_schema",
     "load",
     "load_mapping",

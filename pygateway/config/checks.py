@@ -1,62 +1,26 @@
-"""Errors that one value cannot show: references, conflicts and templates.
-
-The configuration may lack what validation dropped, so whether something was written is asked of
-the document, and what it says is asked of the models.
-"""
+"""Errors that one value cannot show: references, conflicts and templates."""
 
 from __future__ import annotations
 
-import ssl
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 
-from .document import MappingNode, Path, Position, SequenceNode, locate
-from .findings import Findings
+from .auth_checks import check_auth
+from .document import MappingNode, Path, SequenceNode, locate
 from .model.headers import Cors, HeaderChanges
-from .model.root import Config
 from .model.routes import FixedResponse, Route
 from .refusal import nearest
+from .subject import Subject
 from .syntax.headers import is_reserved_in_requests, is_reserved_in_responses, normal_name
 from .syntax.paths import RESERVED_PARAMETERS, ends_with_wildcard, parameters_of
 
 ACTIONS = ("upstream", "redirect", "respond")
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What is checked, and where its findings go."""
-
-    config: Config
-    root: MappingNode
-    findings: Findings
-
-    def position(self, *path: str | int, key: bool = False) -> Position:
-        """Return where the value at `path`, or its key, was written."""
-        return locate(self.root, path, key=key).position
-
-    def error(
-        self,
-        code: str,
-        message: str,
-        path: Path,
-        *,
-        key: bool = False,
-        allowed: Iterable[str] = (),
-        suggestion: str | None = None,
-    ) -> None:
-        """Note an error about the value at `path`, or about its key."""
-        position = self.position(*path, key=key)
-        self.findings.add(code, message, position, allowed=allowed, suggestion=suggestion)
-
-    def warn(self, code: str, message: str, path: Path, *, key: bool = False) -> None:
-        """Note a warning about the value at `path`, or about its key."""
-        self.findings.add(code, message, self.position(*path, key=key), severity="warning")
-
-
 def check_references(subject: Subject) -> None:
     """Find every error between values."""
     _check_listeners(subject)
     _check_upstream_files(subject)
+    check_auth(subject)
     names: dict[str, int] = {}
     for index, route in enumerate(subject.config.routes):
         path: Path = ("routes", index)
@@ -78,13 +42,15 @@ def check_references(subject: Subject) -> None:
 
 def _check_listeners(subject: Subject) -> None:
     seen = set()
+    if subject.config.admin is not None and subject.config.admin.address.port != 0:
+        seen.add(subject.config.admin.address)
     for index, listener in enumerate(subject.config.listeners):
         # Port 0 is another free port each time.
         shared = listener.address.path is None and listener.address.port == 0
         if listener.address in seen and not shared:
             subject.error(
                 "duplicate-address",
-                "another listener has this address",
+                "another listener, or the admin server, has this address",
                 ("listeners", index, "address"),
             )
         seen.add(listener.address)
@@ -92,15 +58,7 @@ def _check_listeners(subject: Subject) -> None:
 
 def _check_upstream_files(subject: Subject) -> None:
     for name, upstream in subject.config.upstreams.items():
-        if upstream.tls.ca_file is None:
-            continue
-        path = ("upstreams", name, "tls", "ca_file")
-        try:
-            ssl.create_default_context(cafile=upstream.tls.ca_file)
-        except ssl.SSLError:
-            subject.error("bad-file", "the file holds no certificates in PEM form", path)
-        except OSError as error:
-            subject.error("unreadable-file", f"cannot read the file: {error.strerror}", path)
+        subject.check_authorities(upstream.tls.ca_file, ("upstreams", name, "tls", "ca_file"))
 
 
 def _check_action(subject: Subject, path: Path) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from .section import PlainText
+from .section import BareText, PlainText
 
 Path = tuple[str | int, ...]
 """Keys and indexes from the root of a document down to a value."""
@@ -80,23 +80,30 @@ class ScalarNode(Node):
         text: The text; None for no value.
         end: Line and column just after it, in a file.
         splits: Whether the text is split at commas where a list is wanted.
+        bare: Whether it was written without quotes and JSON would read it as a number or a truth
+            value.
     """
 
     text: str | None
     end: tuple[int, int] | None = None
     splits: bool = False
+    bare: bool = False
 
     def children(self) -> Iterator[tuple[str | int, Node]]:
         """Yield nothing."""
         return iter(())
 
     def values(self) -> object:
-        """Return the text, marked if it is split at commas where a list is wanted."""
-        return PlainText(self.text) if self.splits and self.text is not None else self.text
+        """Return the text, marked if it is split at commas or could be no text in JSON."""
+        if self.text is None:
+            return None
+        if self.splits:
+            return PlainText(self.text)
+        return BareText(self.text) if self.bare else self.text
 
     def copied(self) -> ScalarNode:
         """Return equal text."""
-        return ScalarNode(self.position, self.text, self.end, self.splits)
+        return ScalarNode(self.position, self.text, self.end, self.splits, self.bare)
 
 
 @dataclass(slots=True, eq=False)
@@ -229,5 +236,6 @@ def node_of(value: object, position: Position) -> Node:
     if isinstance(value, list | tuple):
         return SequenceNode(position, [node_of(item, position) for item in value])
     if isinstance(value, bool):
-        return ScalarNode(position, "true" if value else "false")
-    return ScalarNode(position, None if value is None else str(value))
+        return ScalarNode(position, "true" if value else "false", bare=True)
+    bare = isinstance(value, int | float)
+    return ScalarNode(position, None if value is None else str(value), bare=bare)

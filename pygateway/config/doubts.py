@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import product
 
-from .checks import Subject
+from .auth_doubts import warn_of_weak_authentication
 from .document import Path
 from .model.routes import Match, Route
 from .model.timeouts import Timeouts
+from .subject import Subject
 from .syntax.paths import parameters_of, shape_of
 
 _Place = tuple[str, str, tuple[tuple[str, str | None], ...], tuple[tuple[str, str | None], ...]]
@@ -17,6 +18,7 @@ _Place = tuple[str, str, tuple[tuple[str, str | None], ...], tuple[tuple[str, st
 def warn(subject: Subject) -> None:
     """Find every doubtful setting of a configuration without errors."""
     _warn_of_open_routes(subject)
+    warn_of_weak_authentication(subject)
     _warn_of_unused_upstreams(subject)
     _warn_of_unverified_upstreams(subject)
     _warn_of_unreachable_routes(subject)
@@ -30,10 +32,10 @@ def _warn_of_open_routes(subject: Subject) -> None:
     if not routes:
         message = "there are no routes: every request is answered with 404"
         subject.warn("no-routes", message, ("routes",), key=True)
-    elif any(route.upstream for route in routes):
+    elif not subject.config.auth.providers and any(route.upstream for route in routes):
         message = (
             "every route is open: whoever can reach the gateway can use every upstream"
-            " (this version has no authentication)"
+            " (a provider in `auth.providers` protects them)"
         )
         subject.warn("open-routes", message, ("routes",), key=True)
 

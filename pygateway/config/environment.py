@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from .algorithms import HASH_BYTES
 from .document import (
     Entry,
     MappingNode,
@@ -19,6 +20,7 @@ from .document import (
     ScalarNode,
     SequenceNode,
     Source,
+    node_of,
 )
 from .findings import Findings
 from .reader import read_text
@@ -30,8 +32,13 @@ ENVIRONMENT: Final = "environment"
 COMMAND_LINE: Final = "command line"
 """What stands for the file in problems with command line options."""
 
-MINIMUM_SECRET: Final = 32
-"""Bytes of an HMAC key for HS256 (RFC 7518 section 3.2: as long as the hash at least)."""
+JWT_SECRET_KEY: Final = "JWT_SECRET_KEY"  # noqa: S105  a variable's name
+REDIS_URL: Final = "REDIS_URL"
+
+SEED_PROVIDER: Final = "environment"
+"""Name of the provider that `JWT_SECRET_KEY` makes."""
+
+MINIMUM_SECRET: Final = HASH_BYTES["HS256"]
 
 _EXCLUDING: Final = {"listen": "listeners", "listeners": "listen"}
 """Keys that replace each other: laying one over a file takes the other one out of it."""
@@ -87,7 +94,7 @@ def override(root: MappingNode, overrides: Overrides) -> None:
 
 
 def refuse_seeds(environment: Mapping[str, str], findings: Findings) -> None:
-    """Refuse the variables that ask for what this version does not have.
+    """Refuse the variables of earlier gateways that cannot be followed.
 
     Ignoring them would run a gateway without a protection that it was told to apply.
     """
@@ -95,15 +102,10 @@ def refuse_seeds(environment: Mapping[str, str], findings: Findings) -> None:
     def refuse(code: str, name: str, message: str) -> None:
         findings.add(code, message, Position(Source(ENVIRONMENT, variable=name)))
 
-    secret = environment.get("JWT_SECRET_KEY")
-    if secret is not None and len(secret.encode("utf-8", "surrogateescape")) < MINIMUM_SECRET:
+    secret = environment.get(JWT_SECRET_KEY)
+    if secret is not None and not _is_long_enough(secret):
         message = f"the key has fewer than {MINIMUM_SECRET} bytes (RFC 7518 section 3.2)"
-        refuse("short-secret", "JWT_SECRET_KEY", message)
-    elif secret is not None:
-        message = "authentication is not available in this version"
-        refuse("not-available", "JWT_SECRET_KEY", message)
-    if environment.get("REDIS_URL"):
-        refuse("not-available", "REDIS_URL", "Redis is not available in this version")
+        refuse("short-secret", JWT_SECRET_KEY, message)
     enabled = environment.get("RATE_LIMIT_ENABLED")
     limiting = "rate limiting is not available in this version"
     if enabled is not None and enabled.strip().lower() not in _FALSE:
@@ -113,6 +115,44 @@ def refuse_seeds(environment: Mapping[str, str], findings: Findings) -> None:
         refuse(code, "RATE_LIMIT_ENABLED", message)
     if environment.get("RATE_LIMIT_REQUESTS_PER_MINUTE") and enabled is None:
         refuse("not-available", "RATE_LIMIT_REQUESTS_PER_MINUTE", limiting)
+
+
+def follow_seeds(root: MappingNode, environment: Mapping[str, str], findings: Findings) -> None:
+    """Put in what the variables of earlier gateways say, where nothing else was said.
+
+    `JWT_SECRET_KEY` makes a provider where there is none, and `REDIS_URL` is `redis.url`.
+    """
+    secret = environment.get(JWT_SECRET_KEY)
+    if secret is not None and _is_long_enough(secret):
+        position = Position(Source(ENVIRONMENT, variable=JWT_SECRET_KEY))
+        providers = _section(_section(root, "auth", position), "providers", position)
+        if providers is not None and not providers.entries:
+            seed = {"algorithms": ["HS256"], "secrets": [{"value": secret}]}
+            _set(providers, SEED_PROVIDER, node_of(seed, position))
+        else:
+            message = "is not used, because the configuration has providers of its own"
+            findings.add("idle-setting", message, position, severity="warning")
+    url = environment.get(REDIS_URL)
+    if url:
+        position = Position(Source(ENVIRONMENT, variable=REDIS_URL))
+        redis = _section(root, "redis", position)
+        if redis is not None and "url" not in redis.entries:
+            _set(redis, "url", ScalarNode(position, url))
+
+
+def _is_long_enough(secret: str) -> bool:
+    return len(secret.encode("utf-8", "surrogateescape")) >= MINIMUM_SECRET
+
+
+def _section(parent: MappingNode | None, key: str, position: Position) -> MappingNode | None:
+    """Return the section at `key`, made if it is not there; None if something else is."""
+    if parent is None:
+        return None
+    entry = parent.entries.get(key)
+    if entry is None or (isinstance(entry.value, ScalarNode) and entry.value.text is None):
+        _set(parent, key, MappingNode(position))
+    found = parent.entries[key].value
+    return found if isinstance(found, MappingNode) else None
 
 
 def _value(text: str, position: Position, findings: Findings) -> Node | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from .auth_specification import auth_specification, route_auth_specification
 from .model.headers import DEFAULT_SECURITY_HEADERS, HSTS, Cors, HeaderChanges
 from .model.root import Config
 from .model.routes import Rewrite, Route
@@ -29,15 +30,17 @@ def gate_specification(config: Config) -> bytes:
         "health_path": config.health_path,
         "security_headers": headers,
         "hsts": hsts,
-        "routes": [_route(route, security_headers) for route in config.routes],
+        "routes": [_route(config, route, security_headers) for route in config.routes],
     }
+    if config.auth.providers:
+        specification["auth"] = auth_specification(config.auth)
     return json.dumps(specification, separators=(",", ":")).encode("ascii")
 
 
-def _route(route: Route, inherited: dict[str, str]) -> dict[str, Any]:
+def _route(config: Config, route: Route, inherited: dict[str, str]) -> dict[str, Any]:
     policy = route.security_headers
     headers, hsts = _split_hsts(inherited if policy is None else policy.resolve(inherited))
-    return {
+    written = {
         "name": route.name,
         "hosts": route.match.hosts,
         "paths": route.match.paths,
@@ -53,6 +56,9 @@ def _route(route: Route, inherited: dict[str, str]) -> dict[str, Any]:
         "body_bytes": route.limits.body_bytes,
         "cors": None if route.cors is None else _cors(route.cors),
     }
+    if config.auth.providers:
+        written["auth"] = route_auth_specification(config, route)
+    return written
 
 
 def _split_hsts(headers: dict[str, str]) -> tuple[list[tuple[str, str]], str | None]:

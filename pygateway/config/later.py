@@ -11,9 +11,6 @@ from typing import Final
 from .document import Path
 
 KEYS_OF_LATER_VERSIONS: Final[dict[tuple[str, ...], str]] = {
-    ("admin",): "the admin server",
-    ("redis",): "Redis",
-    ("auth",): "authentication",
     ("rate_limits",): "rate limiting",
     ("access_log",): "the access log",
     ("listeners", "*", "tls"): "TLS on listeners",

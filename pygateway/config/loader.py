@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pygateway.errors import ConfigurationError, ConfigurationProblem
 
-from .checks import Subject, check_references
+from .api_keys import entries_of, pepper_of, read_api_key_files
+from .checks import check_references
 from .collector import collector_held
 from .document import MappingNode, Node, Position, Source, node_of
 from .doubts import warn
-from .environment import NO_OVERRIDES, Overrides, overlay, override, refuse_seeds
+from .environment import NO_OVERRIDES, Overrides, follow_seeds, overlay, override, refuse_seeds
 from .findings import Findings
 from .gate_specification import gate_specification
 from .interpolation import interpolate
+from .keys import KeyProblem, static_keys
+from .model.providers import Provider
 from .model.root import Config
 from .reader import read_file, read_text
 from .redaction import redact
 from .secret_files import read_secret_files
+from .subject import Subject
 from .validation import validate
+
+if TYPE_CHECKING:
+    from pygateway import _core
 
 Builder = Callable[[Config], object]
 """Builds something from a configuration, as a trial; raises ConfigurationError if it cannot."""
@@ -122,9 +129,22 @@ def build_gate(config: Config) -> None:
     from pygateway import _core  # noqa: PLC0415  reading and showing need no native module
 
     try:
-        _core.Gate(gate_specification(config), bytes(32))
+        gate = _core.Gate(gate_specification(config), bytes(32))
     except _core.SpecError as error:
         raise ConfigurationError((ConfigurationProblem("bad-routing", str(error)),)) from error
+    for index, (name, provider) in enumerate(config.auth.providers.items()):
+        try:
+            _give_keys(gate, index, provider)
+        except (ValueError, KeyProblem) as error:
+            problem = ConfigurationProblem("bad-key", f"provider `{name}`: {error}")
+            raise ConfigurationError((problem,)) from error
+
+
+def _give_keys(gate: _core.Gate, index: int, provider: Provider) -> None:
+    if provider.api_keys is not None:
+        gate.set_api_keys(index, pepper_of(provider.api_keys), [*entries_of(provider.api_keys)])
+    elif provider.kind == "jwt" and not provider.fetches_keys:
+        gate.set_keys(index, [*static_keys(provider)], False)
 
 
 @collector_held()
@@ -159,7 +179,9 @@ def _assemble(
     interpolate(root, environment, findings)
     overlay(root, environment, findings)
     override(root, overrides)
+    follow_seeds(root, environment, findings)
     read_secret_files(root, directory, findings)
+    read_api_key_files(root, directory, findings)
     config = validate(root, directory, findings)
     if config is not None:
         subject = Subject(config, root, findings)

@@ -23,6 +23,7 @@ from .document import (
     Source,
 )
 from .findings import Findings
+from .syntax.json_values import looks_like_json
 
 MAXIMUM_FILE: Final = 16 * 1024**2
 """Bytes of a file; ten thousand routes take about 3 MiB."""
@@ -216,6 +217,7 @@ class _Builder:
             self.position(event.start_mark),
             None if plain_and_empty else event.value,
             (end.line + 1, end.column + 1) if end else None,
+            bare=event.implicit[0] and not event.tag and looks_like_json(event.value),
         )
         self._complete(node, event.anchor)
 

@@ -8,29 +8,41 @@ from typing import Final
 from .document import MappingNode, Node, Path, ScalarNode, Source
 
 _SECRET_KEY: Final = re.compile(
-    r"secret|passw|token|credential(?!s$)|api[_-]?key|private[_-]?key|authorization|cookie|signature",
+    r"secret|passw|pepper|token|credential(?!s$)|api[_-]?key|private[_-]?key|authorization|cookie|signature",
     re.IGNORECASE,
 )
 _SECRET_LINE: Final = re.compile(
-    rf"(?P<key>(?:{_SECRET_KEY.pattern})[^:]*:\s*)(?P<value>\S.*)", re.IGNORECASE
+    rf"(?P<key>(?:{_SECRET_KEY.pattern}|\b(?:value|hash|pem)\b)[^:]*:\s*)(?P<value>\S.*)"
+    r"|^(?P<indent>\s*)(?P<body>[A-Za-z0-9+/=_-]{32,})\s*$",  # a line of a key in PEM form
+    re.IGNORECASE,
 )
 _ONLY_A_REFERENCE: Final = re.compile(r"(Bearer |Basic )?\$\{[A-Za-z0-9_]+\}", re.ASCII)
-_USER_INFORMATION: Final = re.compile(r"(?<=://)[^/@\s]+(?=@)")
+_USER_INFORMATION: Final = re.compile(r"(?<=://)\S+(?=@)")
 _HEADER_CHANGES: Final = ("set", "add")
+_IN_AUTH: Final = frozenset({"value", "hash", "pem"})
+"""Keys inside of `auth` that hold a secret, or may hold one by mistake."""
+
+_NOT_IN_AUTH: Final = frozenset({"token_bytes", "token_from", "claims_to_headers"})
+"""Keys inside of `auth` that sound like secrets and hold names and numbers."""
 
 
-def redact(source: Source, root: Node | None) -> None:
+def redact(source: Source, root: Node | None, within: Path = ()) -> None:
     """Mask every value in the source's lines that may be a secret.
 
     Masked are the values of header changes, of keys that sound like secrets, and user information
     in URLs. Without a document, because it is no YAML, keys are recognised line by line.
+
+    Args:
+        source: What is masked.
+        root: The document in it.
+        within: Where the document belongs, if it is a part of another one.
     """
-    for node in _secret_scalars(root, ()) if root else ():
+    for node in _secret_scalars(root, within) if root else ():
         _mask(source, node)
     for index, line in enumerate(source.lines):
         shown = _USER_INFORMATION.sub(_stars, line)
         if root is None:
-            shown = _SECRET_LINE.sub(lambda match: match["key"] + "*" * len(match["value"]), shown)
+            shown = _SECRET_LINE.sub(_masked_line, shown)
         source.lines[index] = shown
 
 
@@ -51,6 +63,12 @@ def _is_secret(path: Path) -> bool:
         return False
     if keys[:2] == ["routes", "headers"] and any(change in keys for change in _HEADER_CHANGES):
         return True
+    if keys[:1] == ["auth"] and keys[-1] in _IN_AUTH:
+        return True
+    if keys[:1] == ["auth"] and not _NOT_IN_AUTH.isdisjoint(keys):
+        return False
+    if keys[:2] == ["routes", "auth"]:
+        return False
     return bool(keys) and bool(_SECRET_KEY.search(keys[-1]))
 
 
@@ -64,6 +82,12 @@ def _mask(source: Source, node: ScalarNode) -> None:
         start = node.position.column - 1 if number == node.position.line else 0
         end = last_column - 1 if number == last_line else len(line)
         source.lines[number - 1] = line[:start] + "*" * (end - start) + line[end:]
+
+
+def _masked_line(match: re.Match[str]) -> str:
+    if match["value"] is None:
+        return match["indent"] + "*" * len(match["body"])
+    return match["key"] + "*" * len(match["value"])
 
 
 def _stars(match: re.Match[str]) -> str:

@@ -12,7 +12,7 @@ from .schema import Schema, json_schema
 
 _WORDS: Final = {"boolean": "true or false", "integer": "whole number", "object": "mapping"}
 _REFERENCE: Final = "#/$defs/"
-_VALUES: Final = ("Interpolated", "Text", "HeaderValue")
+_VALUES: Final = ("Interpolated", "Text", "HeaderValue", "Claim", "ClaimRule")
 """Definitions of values; every other one is a section."""
 
 

@@ -21,6 +21,11 @@ Schema = dict[str, Any]
 _INTERPOLATED: Final = "Interpolated"
 _TEXT: Final = "Text"
 _HEADER_VALUE: Final = "HeaderValue"
+_CLAIM: Final = "Claim"
+_CLAIM_RULE: Final = "ClaimRule"
+
+_SCALAR: Final[Schema] = {"type": ["string", "number", "boolean"]}
+_SCALARS: Final[Schema] = {"type": "array", "items": _SCALAR, "minItems": 1, "maxItems": 100}
 
 _DEFINITIONS: Final[Schema] = {
     _INTERPOLATED: {
@@ -46,10 +51,42 @@ _DEFINITIONS: Final[Schema] = {
         ],
         "description": "A header's value, or the file that holds it.",
     },
+    _CLAIM: {"description": "A claim: any JSON value. Text that looks like a number has quotes."},
+    _CLAIM_RULE: {
+        "anyOf": [
+            _SCALAR,
+            _SCALARS,
+            {
+                "type": "object",
+                "properties": {
+                    "equals": _SCALAR | {"description": "The claim is this value."},
+                    "in": _SCALARS | {"description": "The claim is one of these values."},
+                    "matches": {
+                        "type": "string",
+                        "description": "The whole claim matches this regular expression.",
+                    },
+                },
+                "additionalProperties": False,
+            },
+        ],
+        "description": "What a claim must be: a value, one of a list, or a condition.",
+    },
 }
 
-_TEXT_INSTEAD_OF_SECTION: Final = ("Endpoint", "Redirect", "UpstreamShareSection")
+_TEXT_INSTEAD_OF_SECTION: Final = (
+    "Admin",
+    "Endpoint",
+    "Redirect",
+    "Redis",
+    "UpstreamShareSection",
+)
 """Sections that may be written as the text of their first key."""
+
+_WORDS_INSTEAD_OF_SECTION: Final = {"TokenSource": "bearer"}
+"""Sections that a word may stand for."""
+
+_NAMES: Final = {"Auth": "default", "RouteAuth": "provider"}
+"""Lists of names that may be one name."""
 
 _NO_VALUE: Final[Schema] = {"type": "null"}
 _CONTAINERS: Final = ("array", "object")
@@ -62,8 +99,10 @@ def json_schema() -> Schema:
     definitions = {name: _section(schema) for name, schema in models.pop("$defs").items()}
     for name in _TEXT_INSTEAD_OF_SECTION:
         definitions[name] = {"anyOf": [_reference(_TEXT), definitions[name]]}
-    upstream = definitions["Route"]["properties"]["upstream"]
-    upstream["anyOf"].insert(0, _reference(_TEXT))
+    for name, word in _WORDS_INSTEAD_OF_SECTION.items():
+        definitions[name] = {"anyOf": [{"const": word}, definitions[name]]}
+    for name, key in (_NAMES | {"Route": "upstream"}).items():
+        definitions[name]["properties"][key]["anyOf"].insert(0, _reference(_TEXT))
     return {
         "$schema": DIALECT,
         "$id": IDENTIFIER,
@@ -121,6 +160,8 @@ def _value(schema: Schema) -> list[Schema]:
         return ways
     if "$ref" in schema:
         return [schema]
+    if "x-definition" in schema:
+        return [_reference(schema["x-definition"])]
     match schema.get("type"):
         case "object":
             return [_mapping(schema)]
@@ -129,7 +170,7 @@ def _value(schema: Schema) -> list[Schema]:
             return [schema | {"items": items}, _reference(_INTERPOLATED)]
         case "string" if schema.get("format") == "password":
             return [_reference(_HEADER_VALUE)]
-        case "string" if "pattern" not in schema and "enum" not in schema:
+        case "string" if not {"pattern", "enum", "const"} & schema.keys():
             length = {"maxLength": schema["maxLength"]} if "maxLength" in schema else {}
             return [_reference(_TEXT) | length]
         case "null":

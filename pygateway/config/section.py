@@ -19,6 +19,15 @@ class PlainText(str):
     __slots__ = ()
 
 
+class BareText(str):
+    """Text without quotes that JSON would read as a number or a truth value.
+
+    Only claims make a difference of it: a token has both `7` and `"7"`.
+    """
+
+    __slots__ = ()
+
+
 class Section(BaseModel):
     """A mapping of the configuration: frozen, and without keys that mean nothing."""
 

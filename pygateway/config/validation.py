@@ -133,6 +133,14 @@ def _stand_in(path: Path, position: Position) -> Node | None:
             return SequenceNode(position, [ScalarNode(position, "https://stand-in.invalid")])
         case ("upstreams", _, "endpoints"):
             return SequenceNode(position, [ScalarNode(position, "http://stand-in.invalid")])
+        case ("redis", "url"):
+            return ScalarNode(position, "redis://stand-in.invalid")
+        case ("auth", "providers", _, "forward_auth", "url"):
+            return ScalarNode(position, "https://stand-in.invalid")
+        case ("auth", "providers", _, "api_keys", "keys", index, "id" | "owner"):
+            return ScalarNode(position, f"api-key-without-it-{index}")
+        case ("auth", "providers", _, "api_keys", "keys", int(index), "hash"):
+            return ScalarNode(position, f"{index:064x}")
         case _:
             return None
 
@@ -168,6 +176,8 @@ def _translate(
             return "out-of-range", _at("least", context["min_length"], "item"), (), None
         case "too_long":
             return "out-of-range", _at("most", context["max_length"], "item"), (), None
+        case "string_too_short":
+            return "out-of-range", _at("least", context["min_length"], "character"), (), None
         case "string_too_long":
             return "out-of-range", _at("most", context["max_length"], "character"), (), None
         case _:

@@ -44,6 +44,86 @@ def sections(**keys: st.SearchStrategy[Any]) -> st.SearchStrategy[Mapping]:
     return st.fixed_dictionaries({}, optional=keys)
 
 
+LONG = st.text(alphabet="abcXYZ019-_", min_size=64, max_size=70)
+SCOPES = st.sampled_from(["read", "users:read", "a/b"])
+CLAIM_PATHS = st.sampled_from(["sub", "realm_access.roles", r"https://x\.example/a", '"a.b".c'])
+SCALARS = st.one_of(st.booleans(), st.integers(-9, 9), st.just(0.5), LABELS)
+CLAIM_RULES = st.one_of(
+    SCALARS,
+    st.lists(SCALARS, min_size=1, max_size=2),
+    st.just({"matches": "[a-z]+@x"}),
+    st.builds(lambda value: {"equals": value}, SCALARS),
+)
+SHARED_KEYS: Mapping = {
+    "claims_to_headers": st.dictionaries(CLAIM_PATHS, st.just("X-Claim"), max_size=1),
+    "token_from": st.lists(
+        st.sampled_from(["bearer", {"cookie": "session"}, {"header": "X-Credential"}]),
+        min_size=1,
+        unique_by=str,
+    ),
+}
+TOKEN_KEYS: Mapping = SHARED_KEYS | {
+    "audiences": some(LABELS),
+    "leeway": st.sampled_from(["0s", 30, "10m"]),
+    "types": st.just(["at+jwt"]),
+    "required_claims": some(LABELS),
+    "longest_life": st.sampled_from(["1h", "30d"]),
+    "scope_claim": CLAIM_PATHS,
+    "roles_claim": CLAIM_PATHS,
+}
+PROVIDERS = st.one_of(
+    st.fixed_dictionaries(
+        {"secrets": LONG.map(lambda secret: [{"value": secret}])},
+        optional=TOKEN_KEYS | {"algorithms": st.sampled_from([["HS256"], ["HS384", "HS512"]])},
+    ),
+    st.fixed_dictionaries(
+        {
+            "issuer": st.just("https://idp.example"),
+            "jwks_url": st.just("https://idp.example/keys"),
+        },
+        optional=TOKEN_KEYS
+        | {
+            "algorithms": st.just(["RS256", "PS512", "ES256K", "EdDSA"]),
+            "jwks": sections(refresh=st.just("1m"), keys=st.integers(1, 9)),
+        },
+    ),
+    st.fixed_dictionaries(
+        {
+            "api_keys": st.builds(
+                lambda pepper, claims: {
+                    "pepper": pepper,
+                    "keys": [{"id": "k", "hash": "0f" * 32, "owner": "o", "claims": claims}],
+                },
+                LONG,
+                st.dictionaries(LABELS, st.recursive(SCALARS, st.lists, max_leaves=3), max_size=2),
+            )
+        },
+        optional=SHARED_KEYS,
+    ),
+    st.just({"forward_auth": {"url": "http://127.0.0.1:1/x", "response_headers": ["X-User"]}}),
+)
+
+
+@st.composite
+def route_auth(draw: st.DrawFn, providers: Mapping) -> object:
+    """What a route demands, with any of these providers."""
+    asked = [name for name, provider in providers.items() if "forward_auth" not in provider]
+    services = [name for name in providers if name not in asked]
+    if services and (not asked or draw(st.booleans())):
+        return {"provider": draw(st.sampled_from(services))}
+    names = draw(st.lists(st.sampled_from(asked), min_size=1, unique=True))
+    return {"provider": names} | draw(
+        sections(
+            optional=st.booleans(),
+            scopes=st.lists(SCOPES, max_size=2),
+            any_scopes=st.lists(SCOPES, max_size=2),
+            roles=some(LABELS),
+            claims=st.dictionaries(CLAIM_PATHS, CLAIM_RULES, max_size=2),
+            authorization=st.sampled_from(["pass", "remove"]),
+        )
+    )
+
+
 MATCHES = sections(
     hosts=some(st.one_of(HOSTS, st.builds("*.{}.example".format, LABELS))),
     paths=some(path_patterns()),
@@ -110,7 +190,7 @@ UPSTREAMS = st.fixed_dictionaries(
 
 
 @st.composite
-def routes(draw: st.DrawFn, name: str, upstreams: list[str]) -> Mapping:
+def routes(draw: st.DrawFn, name: str, upstreams: list[str], providers: Mapping) -> Mapping:
     route: Mapping = {"name": name}
     kinds = ["redirect", "respond", *(["upstream"] if upstreams else [])]
     match draw(st.sampled_from(kinds)):
@@ -127,7 +207,7 @@ def routes(draw: st.DrawFn, name: str, upstreams: list[str]) -> Mapping:
     return route | draw(
         sections(
             match=MATCHES,
-            auth=st.just("none"),
+            auth=st.just("none") | route_auth(providers) if providers else st.just("none"),
             headers=sections(request=CHANGES, response=CHANGES),
             security_headers=SECURITY_HEADERS,
             cors=CORS,
@@ -141,13 +221,28 @@ def configurations(draw: st.DrawFn) -> Mapping:
     """A whole configuration without errors."""
     upstreams = draw(st.dictionaries(NAMES, UPSTREAMS, max_size=3))
     names = draw(st.lists(NAMES, max_size=3, unique=True))
+    providers = draw(st.dictionaries(NAMES, PROVIDERS, max_size=3))
+    auth = draw(
+        sections(
+            realm=st.just("api"),
+            token_bytes=st.just("16KiB"),
+            cache=sections(size=st.just("1MiB"), ttl=st.just("1m")),
+            revocation=sections(when_stale=st.sampled_from(["allow", "deny"])),
+        )
+    )
+    if providers:
+        # Several services without anything else would need to be told which one is asked.
+        auth |= {"providers": providers, "default": draw(st.sampled_from(list(providers)))}
     return {
+        "auth": auth,
         "upstreams": upstreams,
-        "routes": [draw(routes(name, list(upstreams))) for name in names],
+        "routes": [draw(routes(name, list(upstreams), providers)) for name in names],
     } | draw(
         sections(
             version=st.just(1),
             listen=st.sampled_from(["127.0.0.1:0", "[::1]:8000", "unix:/run/pygateway.sock"]),
+            admin=st.sampled_from(["127.0.0.1:0", {"address": "[::1]:7", "token": "t" * 16}]),
+            redis=st.sampled_from(["redis://h", {"url": "unix:///run/r.sock?db=1"}]),
             workers=st.just("auto") | st.integers(1, 1024),
             trusted_proxies=st.lists(st.sampled_from(["10.0.0.0/8", "::1", "192.0.2.1"])),
             limits=sections(

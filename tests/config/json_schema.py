@@ -54,6 +54,12 @@ def _keyword(keyword: str, schema: Any, value: Any, root: Any) -> bool:  # noqa:
             return not isinstance(value, list) or len(value) >= wanted
         case "maxItems":
             return not isinstance(value, list) or len(value) <= wanted
+        case "minProperties":
+            return not isinstance(value, dict) or len(value) >= wanted
+        case "maxProperties":
+            return not isinstance(value, dict) or len(value) <= wanted
+        case "minLength":
+            return not isinstance(value, str) or len(value) >= wanted
         case "maxLength":
             return not isinstance(value, str) or len(value) <= wanted
         case "pattern":

@@ -4,8 +4,17 @@ from pathlib import Path
 
 import pytest
 
-from pygateway.config import Config, ConfigurationError, ConfigurationProblem, Overrides, load
+from pygateway.config import (
+    Config,
+    ConfigurationError,
+    ConfigurationProblem,
+    Overrides,
+    check,
+    load,
+)
 from tests.config.reading import UPSTREAM, problem_of, problems_of, read
+
+SECRET = {"JWT_SECRET_KEY": "x" * 32}
 
 
 def from_environment(**variables: str) -> Config:
@@ -105,7 +114,8 @@ def test_variables_are_not_interpolated() -> None:
         ("PYGATEWAY__LIMITS", "text", "wrong-type"),
         ("PYGATEWAY__LIMITS____HEADER_COUNT", "1", "bad-variable"),
         ("PYGATEWAY__", "1", "bad-variable"),
-        ("PYGATEWAY__REDIS__URL", "redis://h", "not-available"),
+        ("PYGATEWAY__REDIS__URL", "http://h", "bad-url"),
+        ("PYGATEWAY__RATE_LIMITS", "{}", "not-available"),
         ("PYGATEWAY__ROUTES", "[{name: a, upstream: nobody}]", "unknown-upstream"),
     ],
 )
@@ -155,9 +165,8 @@ def test_problems_of_the_command_line_name_the_option() -> None:
     [
         ({"JWT_SECRET_KEY": ""}, "short-secret"),
         ({"JWT_SECRET_KEY": "x" * 31}, "short-secret"),
-        ({"JWT_SECRET_KEY": "x" * 32}, "not-available"),
-        ({"JWT_SECRET_KEY": "\N{SNOWMAN}" * 11}, "not-available"),
-        ({"REDIS_URL": "redis://localhost"}, "not-available"),
+        ({"JWT_SECRET_KEY": "\N{SNOWMAN}" * 10}, "short-secret"),
+        ({"REDIS_URL": "localhost"}, "bad-url"),
         ({"RATE_LIMIT_ENABLED": "true"}, "not-available"),
         ({"RATE_LIMIT_ENABLED": "perhaps"}, "wrong-type"),
         ({"RATE_LIMIT_REQUESTS_PER_MINUTE": "60"}, "not-available"),
@@ -196,3 +205,52 @@ def test_secrets_in_variables_are_not_repeated() -> None:
     )
     assert len(problems) == 3
     assert not any(secret in repr(problem) for problem in problems)
+
+
+def test_the_secret_of_earlier_gateways_makes_a_provider() -> None:
+    for secret in ("x" * 32, "\N{SNOWMAN}" * 11):
+        config = from_environment(JWT_SECRET_KEY=secret)
+        (only,) = config.auth.providers.items()
+        name, provider = only
+        assert (name, provider.kind, provider.algorithms) == ("environment", "jwt", ("HS256",))
+        assert provider.secrets[0].value is not None
+        assert provider.secrets[0].value.get_secret_value() == secret
+        assert secret not in repr(config)
+
+
+@pytest.mark.parametrize("auth", ["auth:", "auth: {realm: api}", "auth: {providers: }", "auth: {}"])
+def test_a_secret_protects_what_was_written_without_providers(auth: str) -> None:
+    config = read(f"{UPSTREAM}routes: [{{name: a, upstream: users}}]\n{auth}", SECRET)
+    assert config.providers_of(config.routes[0]) == ("environment",)
+
+
+def test_a_secret_beside_providers_is_not_used_and_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "gateway.yaml"
+    file.write_text(f"auth: {{providers: {{main: {{secrets: [{{value: {'y' * 32}}}]}}}}}}")
+    config, problems = check(file, SECRET)
+    assert config is not None
+    assert list(config.auth.providers) == ["main"]
+    (problem,) = [problem for problem in problems if problem.file == "environment"]
+    assert (problem.code, problem.severity) == ("idle-setting", "warning")
+    assert problem.message.startswith("JWT_SECRET_KEY: ")
+
+
+def test_a_secret_does_not_hide_what_is_wrong_with_providers() -> None:
+    assert problem_of("auth: {providers: text}", SECRET).code == "wrong-type"
+    assert problem_of("auth: text", SECRET).code == "wrong-type"
+
+
+@pytest.mark.parametrize("redis", ["", "redis:", "redis: {timeout: 1s}"])
+def test_the_redis_of_earlier_gateways(redis: str) -> None:
+    config = read(redis, {"REDIS_URL": "redis://:hunter2@cache:7000/2"})
+    assert config.redis is not None
+    assert config.redis.url == "redis://cache:7000/2"
+    assert config.redis.password is not None
+    assert config.redis.password.get_secret_value() == "hunter2"
+
+
+@pytest.mark.parametrize("redis", ["redis: redis://mine", "redis: {url: redis://mine}"])
+def test_a_redis_that_is_configured_goes_first(redis: str) -> None:
+    config = read(redis, {"REDIS_URL": "redis://other"})
+    assert config.redis is not None
+    assert config.redis.url == "redis://mine"

@@ -146,3 +146,124 @@ def test_the_native_gate_takes_whatever_the_models_take(mapping: dict[str, objec
 def test_workers_build_the_same_gate(mapping: dict[str, object]) -> None:
     config = load_mapping(mapping)
     assert gate_specification(Config.from_json(config.to_json())) == gate_specification(config)
+
+
+AUTH = """
+auth:
+  realm: api
+  token_bytes: 4KiB
+  cache: {size: 1MiB, ttl: 1m, refused_size: 64KiB, refused_ttl: 1s}
+  revocation: {when_stale: deny, entries: 7}
+  providers:
+    main:
+      issuer: https://idp.example
+      audiences: [a, b]
+      algorithms: [RS256, EdDSA]
+      types: [at+jwt]
+      required_claims: [sub]
+      leeway: 5s
+      longest_life: 1h
+      jwks_url: https://idp.example/keys
+      claims_to_headers: {sub: X-User-ID, realm_access.roles: X-Roles}
+      scope_claim: permissions.scope
+      roles_claim: realm_access.roles
+      token_from: [bearer, {cookie: session}, {header: X-Token}]
+    partners: {api_keys: {pepper: 0123456789abcdef0123456789abcdef, keys: []}}
+    service: {forward_auth: {url: http://a/, response_headers: [X-User], cache: 1s}}
+upstreams: {users: {endpoints: [http://127.0.0.1:9000]}}
+routes:
+  - {name: a, upstream: users}
+  - {name: b, upstream: users, auth: none}
+  - {name: c, upstream: users, auth: {provider: service, authorization: remove}}
+  - name: d
+    upstream: users
+    auth:
+      provider: [partners, main]
+      optional: true
+      scopes: [a]
+      any_scopes: [b]
+      roles: [c]
+      claims: {tenant: acme, plan: [gold, 7], a.b: {matches: x}}
+"""
+
+
+def test_the_whole_of_authentication() -> None:
+    written = specification(AUTH)["auth"]
+    providers = {provider.pop("name"): provider for provider in written.pop("providers")}
+    assert written == {
+        "realm": "api",
+        "token_bytes": 4096,
+        "cache": {"bytes": 1048576, "ttl": 60.0, "refused_bytes": 65536, "refused_ttl": 1.0},
+        "when_stale": "deny",
+        "revocations": 7,
+    }
+    assert list(providers) == ["main", "partners", "service"]
+    assert providers["main"] == {
+        "sources": [{"bearer": {}}, {"cookie": "session"}, {"header": "X-Token"}],
+        "claims_to_headers": [
+            [["sub"], "X-User-ID"],
+            [["realm_access", "roles"], "X-Roles"],
+        ],
+        "scope_claims": [["permissions", "scope"]],
+        "roles_claim": ["realm_access", "roles"],
+        "kind": {
+            "jwt": {
+                "issuer": "https://idp.example",
+                "audiences": ["a", "b"],
+                "algorithms": ["RS256", "EdDSA"],
+                "types": ["at+jwt"],
+                "leeway": 5.0,
+                "required_claims": ["sub"],
+                "longest_life": 3600.0,
+            }
+        },
+    }
+    assert providers["partners"] == {
+        "sources": [{"header": "X-API-Key"}],
+        "claims_to_headers": [],
+        "scope_claims": [["scope"], ["scp"]],
+        "roles_claim": ["roles"],
+        "kind": {"api_keys": {"remote": False}},
+    }
+    assert providers["service"]["sources"] == []
+    assert providers["service"]["kind"] == {
+        "forward_auth": {
+            "request_headers": ["Authorization", "Cookie"],
+            "response_headers": ["X-User"],
+            "cache": 1.0,
+            "failure": "deny",
+        }
+    }
+
+
+def test_what_routes_demand() -> None:
+    a, b, c, d = (written["auth"] for written in specification(AUTH)["routes"])
+    anything: dict[str, list[object]] = {
+        "all_scopes": [],
+        "any_scopes": [],
+        "any_roles": [],
+        "claims": [],
+    }
+    assert a == {
+        "providers": [0, 1],
+        "optional": False,
+        "authorization": "pass",
+        "rule": anything,
+    }
+    assert b is None
+    assert (c["providers"], c["authorization"]) == ([2], "remove")
+    assert (d["providers"], d["optional"]) == ([1, 0], True)
+    assert d["rule"] == {
+        "all_scopes": ["a"],
+        "any_scopes": ["b"],
+        "any_roles": ["c"],
+        "claims": [
+            [["tenant"], {"equals": "acme"}],
+            [["plan"], {"in": ["gold", 7]}],
+            [["a", "b"], {"matches": "x"}],
+        ],
+    }
+
+
+def test_secrets_of_keys_are_in_no_specification() -> None:
+    assert b"0123456789abcdef" not in gate_specification(read(AUTH))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pygateway.config.later import KEYS_OF_LATER_VERSIONS
-from tests.config.reading import problem_of, problems_of, route
+from tests.config.reading import problem_of, problems_of
 
 
 def nested(keys: tuple[str, ...]) -> str:
@@ -32,8 +32,6 @@ def test_keys_of_later_versions_are_refused_as_such(keys: tuple[str, ...]) -> No
     [
         "upstreams: {a: {endpoints: [http://a], balancer: p2c}}",
         "upstreams: {a: {endpoints: [http://a], balancer: hash}}",
-        route("upstream: users, auth: {provider: main}"),
-        route("upstream: users, auth: main"),
     ],
 )
 def test_values_of_later_versions_are_refused_as_such(text: str) -> None:

@@ -8,6 +8,10 @@ HIDDEN = "hunter2"
 """What no report may show."""
 
 
+def auth(settings: str) -> str:
+    return f"auth: {{providers: {{main: {{{settings}}}}}}}"
+
+
 def shown(text: str) -> list[str]:
     problems = problems_of(text)
     assert not any(HIDDEN in repr(problem) for problem in problems), problems
@@ -23,11 +27,26 @@ def shown(text: str) -> list[str]:
         route(f"upstream: users, headers: {{request: {{set: {{A: 1, A: {HIDDEN}}}}}}}"),
         route(f"upstream: users, match: {{headers: {{Authorization: {HIDDEN}é}}}}"),
         route(f"upstream: users, api_key: {HIDDEN}"),
-        f"redis: {{url: 'redis://:{HIDDEN}@h'}}",
+        f"redis: {{url: 'redis://:{HIDDEN}@h', timeout: 2h}}",
         f"password: {HIDDEN}",
         f"upstreams: {{a: {{endpoints: ['http://u:{HIDDEN}@h']}}}}",
         f"Authorization: Bearer {HIDDEN}: x",
         f"jwt_secret: '{HIDDEN}' x",
+        f"admin: {{token: {HIDDEN}}}",
+        f"admin: {{token: {HIDDEN}",
+        f"redis: {{url: 'redis://:a/{HIDDEN}@b@h', timeout: 2h}}",
+        f"redis: {{url: 'redis://h', password: {HIDDEN}, timeout: 2h}}",
+        auth(f"secrets: [{{id: a, value: {HIDDEN}}}]"),
+        auth(f"secrets: [{HIDDEN}]"),
+        auth(f"secrets: {HIDDEN}"),
+        auth(f"secrets: [{{id: a, value: {HIDDEN}, value: b}}]"),
+        auth(f"secrets: [{{id: a\n, value: {HIDDEN}]"),
+        auth(f"public_keys: [{{pem: {HIDDEN}}}]"),
+        auth(f"api_keys: {{pepper: {HIDDEN}}}"),
+        auth(f"api_keys: {{pepper: {HIDDEN}, keys: []"),
+        auth(f"api_keys: {{keys: [{{id: a, hash: {HIDDEN}, owner: b}}]}}"),
+        auth(f"forward_auth: {{url: 'http://u:{HIDDEN}@h'}}"),
+        f"auth:\n  providers: [\n  {HIDDEN * 6}\n",  # a line of a key in PEM form
     ],
 )
 def test_secrets_are_masked(text: str) -> None:
@@ -61,3 +80,17 @@ def test_references_and_files_are_shown() -> None:
     (line, other) = shown(text)
     assert "Bearer ${NO_SUCH}" in line
     assert "value_file: none" in other
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        auth("token_from: [{cookie: 'se ssion'}], secrets: [{value: x}]").replace("x}]", "}]"),
+        auth("claims_to_headers: {password_changed: 'X Y'}, issuer: i, discovery: off"),
+        "auth: {token_bytes: 1}",
+        route("upstream: users, auth: {authorization: replace}"),
+        route("upstream: users, auth: {claims: {token_use: [[]]}}"),
+    ],
+)
+def test_names_that_only_sound_like_secrets_are_shown(text: str) -> None:
+    assert not any("*" in line for line in shown(text))

@@ -91,7 +91,7 @@ def test_what_users_write(text: str) -> None:
         "upstreams: {a: {}}",
         "upstreams: {a: {endpoints: []}}",
         "upstreams: {a: {endpoints: [http://a], balancer: p2c}}",
-        "redis: {url: x}",
+        "rate_limits: {}",
         route("upstream: users, auth: main"),
         route("upstream: users, headers: {request: {add: {A: []}}}"),
     ],

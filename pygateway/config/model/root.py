@@ -13,9 +13,13 @@ from ..section import ListOf, MappingOf, Section
 from ..syntax.addresses import Address, ListenAddress, Network
 from ..syntax.names import Name
 from ..syntax.paths import HealthPath
+from .access import RouteAuth
+from .admin import Admin
+from .auth import Auth
 from .headers import SecurityHeaders, SecurityHeadersSetting
 from .limits import Limits
 from .listeners import Listener
+from .redis import Redis
 from .routes import Route
 from .timeouts import Timeouts
 from .upstreams import Upstream
@@ -56,6 +60,10 @@ class Config(Section):
         description="Where the gateway listens; not together with `listen`. Without both it is"
         " 127.0.0.1:8000, which only this machine can reach.",
     )
+    admin: Admin | None = Field(
+        default=None,
+        description="The admin server: an address, or a mapping. Left out, there is none.",
+    )
     workers: WorkerCount = Field(
         default="auto",
         description="Processes that serve requests; `auto` is one per core that this process may"
@@ -68,11 +76,20 @@ class Config(Section):
         " X-Forwarded-*, X-Request-ID and traceparent are believed. Clients on a unix socket are"
         " always believed.",
     )
+    redis: Redis | None = Field(
+        default=None,
+        description="The Redis that gateways share: its URL, or a mapping. Left out, each machine"
+        " keeps what it knows to itself.",
+    )
     limits: Limits = Field(
         default_factory=cache(Limits), description="Guards; each has its default."
     )
     timeouts: Timeouts = Field(
         default_factory=cache(Timeouts), description="Deadlines; each has its default."
+    )
+    auth: Auth = Field(
+        default_factory=cache(Auth),
+        description="Who may use the routes, and how that is found out.",
     )
     upstreams: MappingOf[Name, Upstream] = Field(
         default_factory=dict, description="Services that requests are forwarded to, by name."
@@ -117,6 +134,23 @@ class Config(Section):
     def worker_count(self) -> int:
         """Return the number of workers, `auto` resolved for this machine."""
         return usable_cores() if self.workers == "auto" else self.workers
+
+    def default_providers(self) -> tuple[str, ...]:
+        """Return the providers of routes that name none, in the order in which they are tried."""
+        if self.auth.default is not None:
+            return self.auth.default
+        providers = self.auth.providers
+        asked = tuple(name for name in providers if providers[name].kind != "forward-auth")
+        # With nothing but services to ask, routes are still not open; `check_auth` sees to it that
+        # there is one then.
+        return asked or tuple(providers)
+
+    def providers_of(self, route: Route) -> tuple[str, ...]:
+        """Return the providers of which a request of the route must satisfy one; none if open."""
+        if route.auth == "none" or not self.auth.providers:
+            return ()
+        named = route.auth.provider if isinstance(route.auth, RouteAuth) else ()
+        return named or self.default_providers()
 
     def to_json(self) -> str:
         """Write the whole configuration, secrets included, for `from_json` in a worker.

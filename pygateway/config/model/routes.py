@@ -21,6 +21,7 @@ from ..syntax.headers import HeaderName, HeaderValue, Method
 from ..syntax.hosts import HostPattern
 from ..syntax.names import Name, RewriteHost
 from ..syntax.paths import LocationTemplate, PathPattern, PathPrefix, PathTemplate
+from .access import RouteAuthSetting
 from .headers import Cors, HeaderPolicy, SecurityHeadersSetting
 from .limits import RouteLimits
 from .timeouts import TimeoutOverrides
@@ -173,16 +174,6 @@ def _as_shares(value: object) -> object:
     return () if value is None else value
 
 
-def _check_auth(value: object) -> object:
-    if value is None or value == "none":
-        return value
-    raise refusal(
-        "not-available",
-        "authentication is not available in this version: a route can only say `none`",
-        allowed=("none",),
-    )
-
-
 class Route(Section):
     """One rule: what it matches, and one of `upstream`, `redirect` and `respond`."""
 
@@ -203,12 +194,10 @@ class Route(Section):
     respond: FixedResponse | None = Field(
         default=None, description="Answers instead of forwarding."
     )
-    auth: Annotated[str | None, BeforeValidator(_check_auth), WithJsonSchema({"const": "none"})] = (
-        Field(
-            default=None,
-            description="`none` says that the route is meant to be open. This version has no"
-            " authentication, so nothing else is accepted.",
-        )
+    auth: RouteAuthSetting = Field(
+        default=None,
+        description="What a request must show. Left out, a good credential of `auth.default` as"
+        " soon as there is a provider; `none` says that the route is meant to be open.",
     )
     rewrite: Rewrite = Field(
         default_factory=cache(Rewrite),

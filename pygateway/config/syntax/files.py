@@ -13,7 +13,7 @@ DIRECTORY = "directory"
 """Key of the validation context under which the directory of the configuration file is found."""
 
 
-def _resolve(path: str, info: ValidationInfo) -> str:
+def resolve(path: str, info: ValidationInfo) -> str:
     """Make the path absolute, so that workers find the file wherever they run."""
     if not path or "\0" in path:
         raise refusal("bad-file", "must be the path of a file")
@@ -21,4 +21,4 @@ def _resolve(path: str, info: ValidationInfo) -> str:
     return os.path.join(directory, path) if directory else path
 
 
-FilePath = Annotated[str, AfterValidator(_resolve)]
+FilePath = Annotated[str, AfterValidator(resolve)]

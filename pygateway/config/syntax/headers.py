@@ -57,6 +57,37 @@ RESPONSE_NAMES_OF_THE_GATEWAY: Final = FRAMING_NAMES | {"date", "via", "x-reques
 """Response fields that only the gateway writes."""
 
 
+_NAMES_WITH_A_MEANING: Final = frozenset(
+    {
+        "age",
+        "allow",
+        "authorization",
+        "cache-control",
+        "content-encoding",
+        "content-range",
+        "content-security-policy",
+        "content-type",
+        "cookie",
+        "date",
+        "etag",
+        "expires",
+        "last-modified",
+        "location",
+        "origin",
+        "range",
+        "retry-after",
+        "set-cookie",
+        "strict-transport-security",
+        "vary",
+        "www-authenticate",
+        "x-content-type-options",
+        "x-forwarded",
+        "x-frame-options",
+    }
+)
+"""Fields of messages themselves, of credentials and of browsers' protections."""
+
+
 def normal_name(name: str) -> str:
     """Return the form in which two spellings of one field name are equal.
 
@@ -74,6 +105,21 @@ def is_reserved_in_requests(name: str) -> bool:
 def is_reserved_in_responses(name: str) -> bool:
     """Tell whether only the gateway may write this response field."""
     return normal_name(name) in RESPONSE_NAMES_OF_THE_GATEWAY
+
+
+def can_tell_of_clients(name: str) -> bool:
+    """Tell whether upstreams may be told in this request field who a client is.
+
+    It is removed from what clients send, so it is no field that means something else already.
+    """
+    normal = normal_name(name)
+    if normal.startswith("x-forwarded-"):
+        return normal not in {"x-forwarded-for", "x-forwarded-host", "x-forwarded-proto"}
+    return not (
+        is_reserved_in_requests(name)
+        or normal in _NAMES_WITH_A_MEANING
+        or normal.startswith("access-control-")
+    )
 
 
 def _check_name(name: str) -> str:

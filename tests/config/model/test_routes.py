@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pygateway.config import UpstreamShare
+from pygateway.config import Config, RouteAuth, UpstreamShare
 from tests.config.reading import problem_of, read, route
 
 TWO = "upstreams: {a: {endpoints: [http://a]}, b: {endpoints: [http://b]}}\n"
@@ -69,7 +69,7 @@ def test_numbers_and_words_are_text_where_text_is_wanted() -> None:
     assert match.headers == {"X-A": "on", "X-B": "1.10", "X-C": "0x1F"}
 
 
-def test_auth_none_is_all_there_is() -> None:
+def test_a_route_may_be_meant_to_be_open() -> None:
     assert read(route("upstream: users, auth: none")).routes[0].auth == "none"
     assert read(route("upstream: users")).routes[0].auth is None
 
@@ -78,3 +78,39 @@ def test_sections_without_a_value_have_the_defaults() -> None:
     assert read(route("upstream: users, match: , headers: , limits: ")) == read(
         route("upstream: users")
     )
+
+
+def test_what_a_route_demands() -> None:
+    config = read(
+        "auth: {providers: {main: {secrets: [{value: 0123456789abcdef0123456789abcdef}]}}}\n"
+        + route(
+            "upstream: users, auth: {provider: main, optional: yes, scopes: [a], any_scopes: [b],"
+            " roles: [c], authorization: remove, claims: {a: 7, b: '7', c: [x, true, 1.5],"
+            " d: {matches: 'x+'}, e: {equals: no}, f: {in: [1]}, '\"g.h\".i': \"${SEVEN}\"}}"
+        ),
+        {"SEVEN": "7"},
+    )
+    auth = config.routes[0].auth
+    assert isinstance(auth, RouteAuth)
+    assert (auth.provider, auth.optional, auth.authorization) == (("main",), True, "remove")
+    assert (auth.scopes, auth.any_scopes, auth.roles) == (("a",), ("b",), ("c",))
+    assert auth.claims == {
+        "a": ("equals", 7),
+        "b": ("equals", "7"),
+        "c": ("in", ["x", True, 1.5]),
+        "d": ("matches", "x+"),
+        "e": ("equals", "no"),
+        "f": ("in", [1]),
+        '"g.h".i': ("equals", "7"),
+    }
+    assert type(auth.claims["a"].value) is int
+    assert Config.from_json(config.to_json()) == config
+
+
+def test_names_of_providers_may_come_from_one_variable() -> None:
+    text = "auth: {providers: {a: {secrets: [{value: %s}]}, b: {secrets: [{value: %s}]}}}\n"
+    config = read(
+        text % ("x" * 32, "y" * 32) + route('upstream: users, auth: {provider: "${BOTH}"}'),
+        {"BOTH": "b, a"},
+    )
+    assert config.providers_of(config.routes[0]) == ("b", "a")
