@@ -100,7 +100,7 @@ class Client(asyncio.Protocol):
             self._send()
 
     def _send(self) -> None:
-        request = self.work.next(self._due)
+        request = self.work.next(time.perf_counter())
         if request is None:
             self.transport.close()
         else:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
+import jwt
+import pytest
 from pytest_benchmark.fixture import BenchmarkFixture
 
 from pygateway.config import Config
@@ -17,6 +20,8 @@ RESPONSE = (
     b"HTTP/1.1 200 OK\r\nDate: Mon, 23 Nov 2026 19:06:19 GMT\r\nContent-Type: text/plain\r\n"
     b"Content-Length: 136\r\nConnection: keep-alive\r\n\r\n" + b"x" * 136
 )
+ISSUER = "https://issuer.example"
+SHARED = "benches sign with this secret key"
 
 
 class MemoryTransport:
@@ -35,16 +40,44 @@ class MemoryTransport:
         return ("127.0.0.1", 50000) if name == "peername" else None
 
 
-def test_get_through_an_idle_connection(benchmark: BenchmarkFixture) -> None:
+def config(*, protected: bool) -> Config:
+    provider = {
+        "issuer": ISSUER,
+        "audiences": ["api"],
+        "secrets": [{"value": SHARED}],
+        "claims_to_headers": {"sub": "X-User-ID"},
+    }
+    access = {"provider": "main"} if protected else "none"
+    return Config.model_validate(
+        {
+            "version": 1,
+            "auth": {"providers": {"main": provider}},
+            "upstreams": {"origin": {"endpoints": ["http://127.0.0.1:9"]}},
+            "routes": [{"name": "all", "upstream": "origin", "auth": access}],
+        }
+    )
+
+
+def with_token() -> bytes:
+    claims = {"iss": ISSUER, "aud": "api", "sub": "alice", "exp": int(time.time()) + 3600}
+    token = jwt.encode(claims, SHARED, "HS256")
+    return REQUEST[:-2] + f"Authorization: Bearer {token}\r\n\r\n".encode()
+
+
+CASES = {
+    "open": (False, REQUEST),
+    # The same bytes as with a known token, so that the difference is what authentication costs.
+    "open-with-token": (False, with_token()),
+    "known-token": (True, with_token()),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_get_through_an_idle_connection(benchmark: BenchmarkFixture, case: str) -> None:
+    protected, request = CASES[case]
+
     async def run() -> None:
-        config = Config.model_validate(
-            {
-                "version": 1,
-                "upstreams": {"origin": {"endpoints": ["http://127.0.0.1:9"]}},
-                "routes": [{"name": "all", "upstream": "origin", "auth": "none"}],
-            }
-        )
-        gateway = Gateway(config)
+        gateway = Gateway(config(protected=protected))
         parts: Any = gateway
         pool = parts._upstreams["origin"].endpoints[0].pool
         to_client, to_upstream = MemoryTransport(), MemoryTransport()
@@ -55,13 +88,15 @@ def test_get_through_an_idle_connection(benchmark: BenchmarkFixture) -> None:
         upstream.counted = True
         pool.total = 1
         pool.put_back(upstream)
+        tasks = len(asyncio.all_tasks())
 
         def exchange() -> None:
-            client.data_received(REQUEST)
+            client.data_received(request)
             upstream.data_received(RESPONSE)
 
         benchmark(exchange)
         assert to_client.written > to_upstream.written > 0
         assert list(pool.idle) == [upstream]
+        assert len(asyncio.all_tasks()) == tasks
 
     asyncio.run(run())

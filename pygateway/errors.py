@@ -103,6 +103,12 @@ class Overloaded(ExchangeError):
     problem = "overloaded"
 
 
+class AuthenticationUnavailable(ExchangeError):
+    """Whether the client may ask could not be found out: too much to do, or nobody answered."""
+
+    problem = "auth-unavailable"
+
+
 class RequestTimeout(ExchangeError):
     """The client did not send the rest of its request in time."""
 

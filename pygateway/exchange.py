@@ -19,20 +19,20 @@ import re
 from time import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pygateway._core import Forward, ProtocolError, Reject, Respond
+from pygateway._core import ProtocolError
 from pygateway.errors import BodyTooLarge, ExchangeError, UpstreamProtocolViolation
 from pygateway.sweep import NEVER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pygateway._core import Peer
+    from pygateway._core import Forward, Peer, Reject, Respond, Unverified
     from pygateway.sweep import Sweep
 
-Decision = Forward | Respond | Reject
+    Decision = Forward | Respond | Reject | Unverified
 
 # What an exchange waits for; decides which error a missed deadline becomes.
-QUEUED, CONNECTING, SENDING, AWAITING, STREAMING, TUNNELLING = range(6)
+AUTHENTICATING, QUEUED, CONNECTING, SENDING, AWAITING, STREAMING, TUNNELLING = range(7)
 
 CHUNKED = -1
 """`body_length` of a message whose length is not known ahead (RFC 9112 section 7.1)."""
@@ -44,6 +44,12 @@ EVENT_STREAM = re.compile(rb"\r\nContent-Type:[ \t]*text/event-stream", re.IGNOR
 
 SMALL_BODY = 8192
 """Bytes under which copying a body behind its head is cheaper than writing both as a vector."""
+
+HELD_BODY = 16 * 1024
+"""Bytes of a body that are held for an upstream that is not there yet before the client is paused.
+
+Whether a client is still there can only be seen while it is read from, so one that sends little is
+not paused. What may be held at worst is this and one read more."""
 
 HALF_CLOSED_GRACE = 0.5
 """Seconds that a client which has closed its sending side still gets to be answered in.
@@ -158,6 +164,8 @@ class Exchange:
     Attributes:
         decision: What the gate said about the request; `forward` is the same, where it goes on.
         endpoint, upstream_state: Where it goes, or last went; known to the proxy alone.
+        request_head: The head as it came; kept where the gate has to be asked more than once,
+            `rounds` times so far.
         tries: Connections that were asked for so far.
         tried: Endpoints that could not be connected to.
         request_done: Whether the whole request has arrived.
@@ -181,8 +189,10 @@ class Exchange:
         "quiet",
         "request_bytes",
         "request_done",
+        "request_head",
         "response_framing",
         "response_started",
+        "rounds",
         "story",
         "task",
         "timeouts",
@@ -200,7 +210,9 @@ class Exchange:
     endpoint: Any
     upstream_state: Any
     timeouts: Timeouts
+    request_head: bytes
     response_framing: int
+    rounds: int
     upstream_head: bytes
 
     def __init__(self, client: ClientSide, story: Story) -> None:
@@ -225,14 +237,14 @@ class Exchange:
         self.request_bytes += len(data)
         if self.discarding:
             return
-        forward = self.forward
-        limit = forward.body_limit
+        decision = self.decision
+        limit = decision.body_limit
         if limit and self.request_bytes > limit:
             self.story.fail(self, BodyTooLarge(f"The body is larger than {limit} bytes."))
             return
         if self.outbox is None:
             self.outbox = []
-        if forward.body_length == CHUNKED:
+        if decision.body_length == CHUNKED:
             self.outbox += (b"%x\r\n" % len(data), data, b"\r\n")
         else:
             self.outbox.append(data)
@@ -241,7 +253,7 @@ class Exchange:
     def request_end(self) -> None:
         """The request's body is complete."""
         self.request_done = True
-        if not self.discarding and self.forward.body_length == CHUNKED:
+        if not self.discarding and self.decision.body_length == CHUNKED:
             if self.outbox is None:
                 self.outbox = []
             self.outbox.append(b"0\r\n\r\n")
@@ -253,7 +265,7 @@ class Exchange:
             return
         upstream = self.upstream
         if upstream is None:
-            if not self.request_done:
+            if not self.request_done and self.request_bytes > HELD_BODY:
                 self.client.pause(NO_UPSTREAM_YET)
             return
         parts = self.outbox

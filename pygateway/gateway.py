@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from typing import TYPE_CHECKING
+from time import time
+from typing import TYPE_CHECKING, Any
 
 from pygateway import __version__
 from pygateway._core import Gate
+from pygateway.auth.authenticator import Authenticator
 from pygateway.config.gate_specification import gate_specification
 from pygateway.proxy import Proxy
 from pygateway.server.server import Server
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pygateway.config import Config, Route
+    from pygateway.store.store import Store
 
 
 class Gateway:
@@ -31,6 +34,7 @@ class Gateway:
 
     Raises:
         SpecError: The routes cannot be built.
+        ValueError: A key of a provider cannot be used.
         OSError: A file, such as a certificate authority's, cannot be read.
     """
 
@@ -41,8 +45,11 @@ class Gateway:
             name: UpstreamState(name, upstream, config.limits, self._sweep)
             for name, upstream in config.upstreams.items()
         }
+        self._gate = Gate(gate_specification(config), os.urandom(32))
+        self._authenticator = Authenticator(config, self._gate, _store(config))
         self._proxy = Proxy(
-            Gate(gate_specification(config), os.urandom(32)),
+            self._gate,
+            self._authenticator,
             {
                 index: Plan([self._destination(route, *share) for share in route.upstream])
                 for index, route in enumerate(config.routes)
@@ -57,6 +64,7 @@ class Gateway:
     async def start(self, sockets: Sequence[socket.socket]) -> None:
         """Serve on `sockets`, which are bound; they are closed when the gateway drains."""
         self._sweep.start()
+        self._authenticator.start()
         await self._server.listen(sockets)
 
     async def drain(self, timeout: float) -> None:
@@ -69,9 +77,35 @@ class Gateway:
         """Close everything at once."""
         self._server.stop_listening()
         self._server.abort()
+        self._authenticator.close()
         for upstream in self._upstreams.values():
             upstream.close()
         self._sweep.stop()
+
+    def apply_revocations(self, entries: bytes) -> int:
+        """Take revocations, as `Gate.revoke` has them; how many of them changed anything.
+
+        Raises:
+            ValueError: The entries are malformed.
+            OverflowError: There is no room for all of them. None was taken.
+        """
+        return self._gate.revoke(entries, time())
+
+    def revocations(self) -> bytes:
+        """The revocations that are held, as `apply_revocations` takes them."""
+        return self._gate.revocations(time())
+
+    def set_fresh_until(self, until: float) -> None:
+        """Say until when, in Unix seconds, the revocations are known to be complete."""
+        self._gate.set_fresh_until(until)
+
+    def statistics(self) -> dict[str, Any]:
+        """Describe what runs, for reports: counts since the start, and states."""
+        return {
+            "connections": len(self._server.connections),
+            "draining": self._proxy.draining,
+            "auth": self._authenticator.statistics(),
+        }
 
     def _destination(self, route: Route, name: str, weight: int) -> Destination:
         """Join the timeouts: the route's own, else its upstream's, else the gateway's."""
@@ -106,3 +140,15 @@ class Gateway:
             },
         }
         return (503 if draining else 200), json.dumps(report).encode("ascii") + b"\n"
+
+
+def _store(config: Config) -> Store | None:
+    """Connect to Redis, lazily, where a provider keeps its keys there."""
+    providers = config.auth.providers.values()
+    if config.redis is None or not any(
+        provider.api_keys is not None and provider.api_keys.redis for provider in providers
+    ):
+        return None
+    from pygateway.store.redis import connect  # noqa: PLC0415 - takes its time, and is rarely used
+
+    return connect(config.redis)

@@ -26,6 +26,11 @@ class Problem:
 
 CATALOGUE: dict[str, Problem] = {
     "bad-request": Problem(400, "Bad request"),
+    "token-missing": Problem(401, "Authentication required"),
+    "token-invalid": Problem(401, "Invalid credential"),
+    "token-expired": Problem(401, "Credential expired"),
+    "token-revoked": Problem(401, "Credential revoked"),
+    "insufficient-scope": Problem(403, "Insufficient permission"),
     "route-not-found": Problem(404, "No route takes this request"),
     "method-not-allowed": Problem(405, "Method not allowed"),
     "request-timeout": Problem(408, "The request did not arrive in time"),
@@ -38,6 +43,7 @@ CATALOGUE: dict[str, Problem] = {
     "upstream-unreachable": Problem(502, "Upstream unreachable"),
     "upstream-protocol-error": Problem(502, "Upstream broke the protocol"),
     "no-healthy-endpoint": Problem(503, "No healthy endpoint"),
+    "auth-unavailable": Problem(503, "Authentication unavailable"),
     "overloaded": Problem(503, "Overloaded"),
     "draining": Problem(503, "The gateway is shutting down"),
     "upstream-timeout": Problem(504, "Upstream timed out"),
@@ -46,7 +52,7 @@ CATALOGUE: dict[str, Problem] = {
 
 # A client that is told to come back is told when; a second is the shortest time that the header
 # can say (RFC 9110 section 10.2.3).
-RETRY_AFTER: dict[str, bytes] = {"overloaded": b"1", "draining": b"1"}
+RETRY_AFTER: dict[str, bytes] = {"auth-unavailable": b"1", "overloaded": b"1", "draining": b"1"}
 
 
 class Replier(Protocol):
@@ -103,7 +109,7 @@ def render(
         (b"Content-Type", b"application/problem+json"),
         (b"Cache-Control", b"no-store"),
     ]
-    if name in RETRY_AFTER:
+    if name in RETRY_AFTER and not any(field == b"Retry-After" for field, _ in headers or ()):
         fields.append((b"Retry-After", RETRY_AFTER[name]))
     if headers:
         fields += headers

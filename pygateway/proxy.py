@@ -1,6 +1,10 @@
 """The story of a request, from its complete head to the last byte of its response.
 
-    start ──> decide ──> Reject   a problem, rendered in one place
+    start ──> decide ──> Unverified ──> a signature: queue for the processor's time ──┐
+                ^   │              └──> a key, an entry, a service's word: ask for it ─┤
+                │   │                                                                 │
+                └───│─────────────────── the verdict ─────────────────────────────────┘
+                    ├──> Reject   a problem, rendered in one place
                     ├──> Respond  an answer of the gateway's own
                     └──> Forward ──> choose an endpoint ──> an idle connection? ──> send
                                           ^                      │ no
@@ -9,8 +13,8 @@
 
 Whatever follows, bodies and the response's head, passes through the `Exchange`. Every failure,
 whoever noticed it, arrives at `fail`, which tries again, answers, or breaks the connection so that
-the client cannot mistake a part for the whole. A request that finds an idle connection makes no
-Task, no Future and no timer.
+the client cannot mistake a part for the whole. A request whose credential is known and which finds
+an idle connection makes no Task, no Future and no timer.
 """
 
 from __future__ import annotations
@@ -20,8 +24,10 @@ from time import time
 from typing import TYPE_CHECKING
 
 from pygateway import problem
-from pygateway._core import Forward, Respond
+from pygateway._core import Forward, Reject, Respond
+from pygateway.auth.outcome import Denial
 from pygateway.errors import (
+    AuthenticationUnavailable,
     BadRequest,
     ConnectFailed,
     ExchangeError,
@@ -31,6 +37,7 @@ from pygateway.errors import (
     UpstreamTimeout,
 )
 from pygateway.exchange import (
+    AUTHENTICATING,
     CONNECTING,
     IN_CHUNKS,
     NO_UPSTREAM_YET,
@@ -46,7 +53,8 @@ from pygateway.telemetry import get_logger
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from pygateway._core import Gate, Reject
+    from pygateway._core import Gate, Unverified, Verdict
+    from pygateway.auth.authenticator import Authenticator
     from pygateway.sweep import Sweep
     from pygateway.upstream.connection import UpstreamConnection
     from pygateway.upstream.plan import Plan
@@ -58,6 +66,10 @@ DISCARDABLE = 64 * 1024
 A client that was refused goes on sending what it has begun to send. Up to this many bytes that is
 cheaper than a new connection; beyond, the connection is closed after the answer."""
 
+MOST_ROUNDS = 4
+"""Times that the gate is asked again about one request. A token that is new twice over takes two:
+one for its key and one for its signature; keys that change meanwhile may cost another."""
+
 PROGRESS_INTERVAL = 10.0
 """Seconds between two looks at whether an exchange past its total deadline still moves."""
 
@@ -67,28 +79,39 @@ class Proxy:
 
     Attributes:
         gate: Decides about every request.
+        authenticator: Finds out what the gate has to know of a credential.
         sweep: Keeps the deadlines.
         draining: No further requests are taken on connections that exist.
     """
 
-    __slots__ = ("_health", "_minimum_rate", "_plans", "draining", "gate", "sweep")
+    __slots__ = (
+        "_health",
+        "_minimum_rate",
+        "_plans",
+        "authenticator",
+        "draining",
+        "gate",
+        "sweep",
+    )
 
     def __init__(
         self,
         gate: Gate,
+        authenticator: Authenticator,
         plans: Mapping[int, Plan],
         sweep: Sweep,
         health: Callable[[], tuple[int, bytes]],
         minimum_rate: int,
     ) -> None:
         self.gate = gate
+        self.authenticator = authenticator
         self.sweep = sweep
         self.draining = False
         self._plans = plans
         self._health = health
         self._minimum_rate = minimum_rate
 
-    # --- from the head to the upstream --------------------------------------------------------
+    # --- from the head to the decision --------------------------------------------------------
 
     def start(self, exchange: Exchange, head: bytes) -> None:
         """Take a request whose head is complete."""
@@ -102,12 +125,80 @@ class Proxy:
             if type(decision) is Forward:
                 exchange.forward = decision
                 self.forward(exchange, decision)
-            elif type(decision) is Respond:
-                self.respond(exchange, decision)
             else:
-                self.reject(exchange, decision)
+                exchange.request_head = head
+                exchange.rounds = 0
+                self.answer(exchange, decision)
         except BaseException:
             self.crash(exchange)
+
+    def answer(self, exchange: Exchange, decision: Respond | Reject | Unverified) -> None:
+        """Answer a request that does not go on, or does not yet."""
+        if type(decision) is Respond:
+            self.respond(exchange, decision)
+        elif type(decision) is Reject:
+            self.reject(exchange, decision)
+        else:
+            self.authenticate(exchange, decision)
+
+    # --- who asks -----------------------------------------------------------------------------
+
+    def authenticate(self, exchange: Exchange, unverified: Unverified) -> None:
+        """Find out what the gate has to know of a credential: in its turn, at once, or in time.
+
+        Meanwhile little of the body is held (`HELD_BODY`), and then the client is paused.
+        """
+        authenticator = self.authenticator
+        exchange.rounds += 1
+        exchange.phase = AUTHENTICATING
+        exchange.client.deadline = self.sweep.now + authenticator.patience(unverified)
+        if exchange.rounds > MOST_ROUNDS:
+            self.fail(exchange, AuthenticationUnavailable("The keys change too quickly."))
+        elif unverified.kind in {"signature", "external"}:
+            if not authenticator.queue_up(exchange, unverified, self.decide_again):
+                detail = "Too many requests wait to be authenticated."
+                self.fail(exchange, AuthenticationUnavailable(detail))
+        elif (verdict := authenticator.answer_now(unverified)) is not None:
+            self.decide_again(exchange, verdict)
+        else:
+            exchange.task = asyncio.get_running_loop().create_task(
+                self.resolve_and_go_on(exchange, unverified)
+            )
+
+    async def resolve_and_go_on(self, exchange: Exchange, unverified: Unverified) -> None:
+        """Ask whoever knows, then go on with the answer."""
+        try:
+            outcome = await self.authenticator.resolve(unverified)
+            exchange.task = None
+            if isinstance(outcome, Denial):
+                self.deny(exchange, outcome)
+            else:
+                self.decide_again(exchange, outcome)
+        except asyncio.CancelledError:
+            raise
+        except BaseException:
+            exchange.task = None
+            self.crash(exchange)
+
+    def decide_again(self, exchange: Exchange, verdict: Verdict | None) -> None:
+        """Ask the gate once more, now that something is known that was not."""
+        if exchange.finished:
+            return
+        client = exchange.client
+        try:
+            head = exchange.request_head
+            decision = exchange.decision = self.gate.decide_head(head, client.peer, time(), verdict)
+            if type(decision) is Forward:
+                exchange.forward = decision
+                self.forward(exchange, decision)
+                if exchange.client_left:
+                    exchange.client_half_closed()
+            else:
+                self.answer(exchange, decision)
+        except BaseException:
+            self.crash(exchange)
+
+    # --- from the decision to the upstream ----------------------------------------------------
 
     def forward(self, exchange: Exchange, forward: Forward) -> None:
         """Send the request on, at once where a connection is idle."""
@@ -200,11 +291,21 @@ class Proxy:
         if respond.kind == "health":
             status, body = self._health()
             headers = [(b"Content-Type", b"application/json"), (b"Cache-Control", b"no-store")]
+        self._reply(exchange, status, headers, body)
+
+    def deny(self, exchange: Exchange, denial: Denial) -> None:
+        """Answer what a service has answered instead of letting the request go on."""
+        self._reply(exchange, denial.status, denial.headers, denial.body)
+
+    def _reply(
+        self, exchange: Exchange, status: int, headers: problem.Headers, body: bytes
+    ) -> None:
+        decision = exchange.decision
         close = self._must_close(exchange)
-        head = respond.reply_head(status, headers, len(body), time(), close)
-        exchange.client.write(head if respond.head_only else head + body)
+        head = decision.reply_head(status, headers, len(body), time(), close)
+        exchange.client.write(head if decision.head_only else head + body)
         exchange.discarding = True
-        close = close or not respond.keep_alive
+        close = close or not decision.keep_alive
         exchange.finish(close=close, linger=close)
 
     def reject(self, exchange: Exchange, reject: Reject) -> None:
@@ -342,6 +443,8 @@ class Proxy:
 
     def _name_delay(self, exchange: Exchange) -> ExchangeError:
         phase = exchange.phase
+        if phase == AUTHENTICATING:
+            return AuthenticationUnavailable("Nobody could say in time whether this is permitted.")
         if phase == QUEUED:
             return Overloaded("No connection to the upstream became free in time.")
         if phase == CONNECTING:

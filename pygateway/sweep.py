@@ -52,7 +52,8 @@ class Sweep:
         self.waiters: set[Waiter] = set()
 
     def start(self) -> None:
-        """Begin to visit."""
+        """Begin to visit; building what is served may have taken a while."""
+        self.now = self._loop.time() + TICK
         self._handle = self._loop.call_later(TICK, self._visit)
 
     def stop(self) -> None:

@@ -66,6 +66,14 @@ def test_headers_close_and_retry_after_are_passed_on() -> None:
     assert b"Retry-After: 1" in problem.render(Decision(), "overloaded", "x", 0.0)
 
 
+@pytest.mark.parametrize("name", ["auth-unavailable", "overloaded", "draining"])
+def test_whoever_may_come_back_is_told_when_once(name: str) -> None:
+    own = problem.render(Decision(), name, "x", 0.0, headers=[(b"Retry-After", b"7")])
+    assert own.count(b"Retry-After") == 1
+    assert b"Retry-After: 7|" in own
+    assert b"Retry-After: 1|" in problem.render(Decision(), name, "x", 0.0)
+
+
 def test_a_request_without_a_readable_path_has_an_instance_all_the_same() -> None:
     assert members(problem.render(Decision(path=""), "bad-request", "x", 0.0))["instance"] == "/"
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -7,24 +8,33 @@ import pytest
 import structlog
 
 from pygateway._core import Gate
-from tests.support.gateway import configuration
+from tests.support.client import request
+from tests.support.gateway import configuration, route
+from tests.support.issuer import Issuer, provider
 
 if TYPE_CHECKING:
-    from tests.conftest import StartGateway
+    from collections.abc import Iterator
+
+    from tests.conftest import StartGateway, StartUpstream
+    from tests.support.gateway import Document, RunningGateway
 
 
 class Panic(BaseException):
     """As a panic of native code arrives: not an Exception."""
 
 
-class BreakingGate:
-    """The native gate, but for one path."""
+class WrappedGate:
+    """The native gate; subclasses change what they are about."""
 
     def __init__(self, specification: bytes, seed: bytes) -> None:
         self._gate = Gate(specification, seed)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the gate has
         return getattr(self._gate, name)
+
+
+class BreakingGate(WrappedGate):
+    """Breaks for one path."""
 
     def decide_head(self, head: bytes, *rest: Any) -> Any:  # noqa: ANN401
         if b" /broken " in head:
@@ -65,3 +75,109 @@ def test_an_endpoint_that_cannot_be_connected_to_is_logged_once_with_the_reason(
     assert (line["event"], line["log_level"]) == ("endpoint unreachable", "warning")
     assert (line["upstream"], line["endpoint"]) == ("app", url)
     assert "refused" in line["detail"]
+
+
+class ForgetfulGate(WrappedGate):
+    """Never learns anything, as if the keys changed between every two questions."""
+
+    def decide_head(self, head: bytes, peer: Any, now: float, verdict: Any = None) -> Any:  # noqa: ANN401
+        return self._gate.decide_head(head, peer, now)
+
+    def verify(self, unverified: Any, now: float) -> Any:  # noqa: ANN401
+        return self._gate.deny(unverified, "token-invalid", now)
+
+
+class PanickingGate(WrappedGate):
+    """Breaks where signatures are verified."""
+
+    def verify(self, unverified: Any, now: float) -> Any:  # noqa: ANN401
+        raise Panic("secret detail")
+
+
+class LatePanickingGate(WrappedGate):
+    """Breaks once it is told what was found out."""
+
+    def decide_head(self, head: bytes, peer: Any, now: float, verdict: Any = None) -> Any:  # noqa: ANN401
+        if verdict is not None:
+            raise Panic("secret detail")
+        return self._gate.decide_head(head, peer, now)
+
+
+class TestAuthentication:
+    """What is about the story alone; tests/auth has what is about credentials."""
+
+    @pytest.fixture
+    def issuer(self) -> Iterator[Issuer]:
+        with Issuer() as made:
+            yield made
+
+    @staticmethod
+    def protected(issuer: Issuer, url: str) -> Document:
+        routes = [route("all", upstream="app", auth={"provider": "main"})]
+        return configuration(
+            {"app": url}, auth={"providers": {"main": provider(issuer)}}, routes=routes
+        )
+
+    def test_the_gate_is_not_asked_for_ever(
+        self,
+        issuer: Issuer,
+        start_gateway: StartGateway,
+        start_upstream: StartUpstream,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setattr("pygateway.gateway.Gate", ForgetfulGate)
+        gateway = start_gateway(self.protected(issuer, start_upstream().url))
+        with gateway.client() as client:
+            for _ in range(2):
+                response = client.exchange(request("GET", "/a", issuer.bearer()))
+                response.problem("auth-unavailable")
+                assert not response.closes
+
+    @pytest.mark.parametrize("gate", [PanickingGate, LatePanickingGate])
+    @pytest.mark.parametrize("body", [b"", b"hello"])
+    def test_a_panic_while_it_is_found_out_who_asks_is_one_500(
+        self,
+        issuer: Issuer,
+        start_gateway: StartGateway,
+        start_upstream: StartUpstream,
+        monkeypatch: pytest.MonkeyPatch,
+        gate: type[WrappedGate],
+        body: bytes,
+    ) -> None:
+        monkeypatch.setattr("pygateway.gateway.Gate", gate)
+        upstream = start_upstream()
+        gateway = start_gateway(self.protected(issuer, upstream.url))
+        with structlog.testing.capture_logs() as logs, gateway.client() as client:
+            response = client.exchange(request("POST", "/a", issuer.bearer(), body=body))
+            response.problem("internal")
+            assert response.closes
+            assert b"secret" not in response.body
+            client.ended()
+        assert [line for line in logs if line["log_level"] == "error"]
+        upstream.no_request()
+        assert gateway.fetch(request("GET", "/health")).status == 200
+
+    def test_a_known_token_makes_no_task(
+        self, issuer: Issuer, start_gateway: StartGateway, start_upstream: StartUpstream
+    ) -> None:
+        gateway = start_gateway(self.protected(issuer, start_upstream().url))
+        known = request("GET", "/a", issuer.bearer())
+        assert gateway.fetch(known).status == 200
+        made = count_tasks(gateway)
+        for _ in range(3):
+            assert gateway.fetch(known).status == 200
+        # A new one with a known key waits its turn, and makes none either.
+        assert gateway.fetch(request("GET", "/a", issuer.bearer())).status == 200
+        assert made == []
+
+
+def count_tasks(gateway: RunningGateway) -> list[Any]:
+    """What the gateway's loop makes tasks of from now on."""
+    made: list[Any] = []
+
+    def make(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> Any:  # noqa: ANN401
+        made.append(coroutine)
+        return asyncio.Task(coroutine, loop=loop, **options)
+
+    gateway.call(lambda: asyncio.get_running_loop().set_task_factory(make))
+    return made

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import uvloop
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     import socket
 
     from pygateway.config import Config
+
+Result = TypeVar("Result")
 
 Document = dict[str, Any]
 """A configuration as YAML reads it."""
@@ -145,6 +148,23 @@ class RunningGateway:
             return len(asyncio.all_tasks())
 
         return asyncio.run_coroutine_threadsafe(count(), self._loop).result(PATIENCE)
+
+    def call(self, function: Callable[[], Result]) -> Result:
+        """Have the gateway's loop call something, and give what it gives."""
+
+        async def within() -> Result:
+            return function()
+
+        return asyncio.run_coroutine_threadsafe(within(), self._loop).result(PATIENCE)
+
+    def statistics(self) -> dict[str, Any]:
+        """What the gateway says of itself."""
+        return self.call(self.gateway.statistics)
+
+    def revoke(self, *entries: Document) -> int:
+        """Tell the gateway of revocations, which by default need not be kept for long."""
+        kept = [{"issuer": None, "expires": time.time() + 3600} | entry for entry in entries]
+        return self.call(lambda: self.gateway.apply_revocations(json.dumps(kept).encode()))
 
     def drain(self, timeout: float) -> None:
         """Begin to drain; the gateway finishes what it has in the background."""

@@ -1,0 +1,1 @@
+"""Everything about credentials that Python does: fetching, asking, queueing."""
