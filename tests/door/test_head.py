@@ -6,7 +6,7 @@ import httptools
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pygateway._core import Forward, Gate, ProtocolError, Reject, Respond
+from pygateway._core import Forward, Gate, ProtocolError, Reject, Respond, Unverified
 from tests.door.comparison import CLIENT, NOW, SEED
 from tests.door.model.specification import Route, Specification
 from tests.door.strategies.common import Asked
@@ -15,7 +15,7 @@ from tests.door.strategies.requests import busy_requests
 from tests.door.strategies.responses import Answered, upstream_responses
 
 Fields = list[tuple[bytes, bytes]]
-Decision = Forward | Respond | Reject
+Decision = Forward | Respond | Reject | Unverified
 
 SPECIFICATION = Specification(routes=(Route(name="all", paths=("/*",)),))
 VERSIONS = {10: b"HTTP/1.0", 11: b"HTTP/1.1"}

@@ -18,5 +18,6 @@ line or a data structure with the native core. `gate.ModelGate` puts them togeth
     cors            cross-origin answers (WHATWG Fetch)
     request_head    the head that the upstream receives
     response_head   the head that the client receives, of an upstream's response or of a reply
+    authentication  who asks, how that is shown, and what it permits
     gate            all of it, in the order of a request's life
 """

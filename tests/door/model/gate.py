@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from tests.door.model import cors, path, routing
+from tests.door.model.authentication.authentication import Authentication
+from tests.door.model.authentication.finding import Accepted, Finding, Pending, Refused
+from tests.door.model.authentication.memory import Judgement
 from tests.door.model.fields import (
     check_size,
     check_syntax,
@@ -16,7 +19,7 @@ from tests.door.model.fields import (
 )
 from tests.door.model.framing import request_length
 from tests.door.model.host import request_host
-from tests.door.model.specification import Redirect, Respond, Specification
+from tests.door.model.specification import Redirect, Respond, Route, Specification
 from tests.door.model.target import Target, take_apart
 from tests.door.model.template import location
 from tests.door.model.verdict import (
@@ -27,6 +30,7 @@ from tests.door.model.verdict import (
     Refusal,
     RefusedError,
     Request,
+    Undecided,
     Verdict,
 )
 
@@ -45,15 +49,27 @@ class ModelGate:
 
     def __init__(self, specification: Specification) -> None:
         self.specification = specification
+        auth = specification.auth
+        self.authentication = None if auth is None else Authentication(auth)
 
     def decide(
-        self, method: bytes, target: bytes, raw_fields: Fields, peer: Peer, version: int = 11
-    ) -> Verdict:
-        """Guards first; then the path; then the route; then what the route does."""
+        self,
+        method: bytes,
+        target: bytes,
+        raw_fields: Fields,
+        peer: Peer,
+        version: int = 11,
+        now: float = 0.0,
+        given: Judgement | None = None,
+    ) -> list[Verdict]:
+        """Guards first; then the path; then the route; then who asks; then what the route does.
+
+        Every verdict that the law permits, the likeliest first; nearly always there is one.
+        """
         fields = stripped(raw_fields)
         reasons = self.guard(method, target, fields, version)
         if reasons:
-            return Refusal(frozenset(reasons))
+            return [Refusal(frozenset(reasons))]
         host = request_host(fields, version)
         parts = take_apart(target, method, host)
         request = Request(
@@ -67,7 +83,7 @@ class ModelGate:
             body_length=request_length(fields, version),
             peer=peer,
         )
-        return self.route(request, parts)
+        return self.route(request, parts, now, given)
 
     def guard(self, method: bytes, target: bytes, fields: Fields, version: int) -> set[str]:
         """Every fault that makes a request unfit for routing, each looked for on its own."""
@@ -98,27 +114,33 @@ class ModelGate:
     def select(self, request: Request, method: str, reading: str) -> routing.RouteMatch | None:
         return routing.select(self.specification.routes, self.question(request, method, reading))
 
-    def route(self, unrouted: Request, parts: Target) -> Verdict:
+    def route(
+        self, unrouted: Request, parts: Target, now: float, given: Judgement | None
+    ) -> list[Verdict]:
         canonical = path.canonical(parts.path)
         request = Request(**{**vars(unrouted), "path": canonical})
         method = request.method.decode("ascii")
         winner = self.select(request, method, canonical)
         if self.is_health(request, winner):
-            return self.answer("health", request, None, 200, NOTHING)
+            return [self.answer("health", request, None, 200, NOTHING)]
         preflight = self.preflight(request)
         if preflight is not None:
-            return preflight
+            return [preflight]
         try:
             readings = path.other_readings(canonical)
         except RefusedError as refused:
-            return refuse(refused.reason)
+            return [refuse(refused.reason)]
         for reading in readings:
             other = self.select(request, method, reading)
             if (other and other.index) != (winner and winner.index):
-                return refuse("bad-request")
+                return [refuse("bad-request")]
         if winner is None:
-            return self.refuse_unrouted(request, method)
-        return self.act(request, winner)
+            return [self.refuse_unrouted(request, method)]
+        protection = self.specification.routes[winner.index].auth
+        if protection is None or self.authentication is None:
+            return [self.act(request, winner, None)]
+        found = self.authentication.find(request, protection, now, given)
+        return [self.act_for(request, winner, finding) for finding in found]
 
     def is_health(self, request: Request, winner: routing.RouteMatch | None) -> bool:
         health = self.specification.health_path
@@ -149,38 +171,67 @@ class ModelGate:
             return Refusal(frozenset({"method-not-allowed"}), tuple(allowed), alive)
         return Refusal(frozenset({"route-not-found"}), keep_alive=alive)
 
-    def act(self, request: Request, winner: routing.RouteMatch) -> Verdict:
-        route = self.specification.routes[winner.index]
+    def act_for(self, request: Request, winner: routing.RouteMatch, finding: Finding) -> Verdict:
+        """Who asks comes before everything that the route does, also before its limits."""
+        alive = persists(request)
+        if isinstance(finding, Refused):
+            # What cannot be read may end the connection: it is a bad request like any other.
+            ends = finding.reasons == {"bad-request"}
+            return Refusal(frozenset(finding.reasons), (), None if ends else alive, winner.index)
+        if isinstance(finding, Pending):
+            return Undecided(
+                request=request,
+                route=winner.index,
+                keep_alive=alive,
+                expects_continue=expects_continue(request),
+                body_limit=self.body_limit(self.specification.routes[winner.index]),
+                pending=finding,
+            )
+        return self.act(request, winner, finding if isinstance(finding, Accepted) else None)
+
+    def body_limit(self, route: Route) -> int:
         default = self.specification.limits.body_bytes
-        limit = default if route.body_bytes is None else route.body_bytes
+        return default if route.body_bytes is None else route.body_bytes
+
+    def act(self, request: Request, winner: routing.RouteMatch, known: Accepted | None) -> Verdict:
+        route = self.specification.routes[winner.index]
+        limit = self.body_limit(route)
         if limit and request.body_length > limit:
             return refuse("body-too-large")
         if isinstance(route.action, Respond):
             fixed = [(name.encode(), value.encode()) for name, value in route.action.headers]
             content = (fixed, route.action.body.encode())
-            return self.answer("fixed", request, winner.index, route.action.status, content)
+            return self.answer("fixed", request, winner.index, route.action.status, content, known)
         captures = dict(winner.path.captures)
         if isinstance(route.action, Redirect):
             meanings = {**captures, "path": request.path, "host": request.host_name}
             place = location(route.action.location, meanings, request.query).encode("ascii")
             content = ([(b"Location", place)], b"")
-            return self.answer("redirect", request, winner.index, route.action.status, content)
+            status = route.action.status
+            return self.answer("redirect", request, winner.index, status, content, known)
         return Forwarding(
             request=request,
             route=winner.index,
             captures=captures,
             keep_alive=persists(request),
-            expects_continue=request.version == 11 and bool(values(request.fields, b"expect")),
+            expects_continue=expects_continue(request),
             upgrade=asks_for_upgrade(request),
             idempotent=request.method in IDEMPOTENT,
             body_limit=limit,
+            known=known,
         )
 
     def answer(
-        self, kind: str, request: Request, route: int | None, status: int, content: Content
+        self,
+        kind: str,
+        request: Request,
+        route: int | None,
+        status: int,
+        content: Content,
+        known: Accepted | None = None,
     ) -> Answer:
         fields, body = content
-        return Answer(kind, request, route, status, persists(request), fields, body)
+        return Answer(kind, request, route, status, persists(request), fields, body, known)
 
 
 def check_method(method: bytes) -> None:
@@ -200,6 +251,10 @@ def check_expectation(fields: Fields, version: int) -> None:
     for expectation in values(fields, b"expect"):
         if version == 11 and expectation.lower() != b"100-continue":
             raise RefusedError("expectation-failed", "unknown expectation")
+
+
+def expects_continue(request: Request) -> bool:
+    return request.version == 11 and bool(values(request.fields, b"expect"))
 
 
 def persists(request: Request) -> bool:

@@ -60,11 +60,18 @@ def nominated(fields: Fields) -> set[bytes]:
     }
 
 
-def passed_to_upstream(fields: Fields, replaced: Iterable[str], removed: Iterable[str]) -> Fields:
-    """The client's fields that travel on, in order, but for those the route sets or removes."""
+def passed_to_upstream(
+    fields: Fields,
+    replaced: Iterable[str],
+    removed: Iterable[str],
+    identity: Iterable[str] = (),
+) -> Fields:
+    """The client's fields that travel on, in order, but for those the route sets or removes.
+
+    Those that tell an upstream who asks are the gateway's alone, on every route.
+    """
     gone = HOP_BY_HOP | WRITTEN_BY_THE_GATEWAY | nominated(fields)
-    gone |= {name.lower().encode() for name in removed}
-    written = {folded(name.encode()) for name in replaced}
+    written = {folded(name.encode()) for name in (*replaced, *removed, *identity)}
     kept = []
     for name, value in fields:
         if name.lower() in gone or is_reserved(name) or folded(name) in written:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from tests.door.model.authentication.credential import without
+from tests.door.model.authentication.specification import Bearer, ForwardAuth
 from tests.door.model.fields import values
 from tests.door.model.forwarded import forwarded_fields
 from tests.door.model.framing import CHUNKED
-from tests.door.model.hop_by_hop import passed_to_upstream
+from tests.door.model.hop_by_hop import folded, passed_to_upstream
 from tests.door.model.identity import believed_tracestate
-from tests.door.model.specification import LiteralHost, Route, Specification
+from tests.door.model.specification import HeaderPolicy, LiteralHost, Route, Specification
 from tests.door.model.template import rewritten_path
 from tests.door.model.verdict import Fields, Forwarding, Head
 
@@ -41,6 +43,31 @@ def framing_fields(forwarding: Forwarding) -> Fields:
     return []
 
 
+def fields_without_credentials(specification: Specification, forwarding: Forwarding) -> Fields:
+    """What the client sent, without what only the gateway was meant to see.
+
+    Nothing is left where the route's providers look, also if they found nothing there.
+    """
+    protection = specification.routes[forwarding.route].auth
+    fields = forwarding.request.fields
+    if specification.auth is None or protection is None or protection.authorization == "pass":
+        return fields
+    for index in protection.providers:
+        provider = specification.auth.providers[index]
+        asks_service = isinstance(provider.kind, ForwardAuth)
+        for source in (*provider.sources, *([Bearer()] if asks_service else [])):
+            fields = without(fields, source)
+    return fields
+
+
+def identity_fields(forwarding: Forwarding, policy: HeaderPolicy) -> Fields:
+    """The principal's lines, which the route may replace or remove."""
+    changed = {folded(name.encode()) for name, _ in policy.set}
+    changed |= {folded(name.encode()) for name in policy.remove}
+    lines = forwarding.known.principal.lines if forwarding.known else []
+    return [(name, value) for name, value in lines if folded(name) not in changed]
+
+
 def request_head(
     specification: Specification, forwarding: Forwarding, request_id: bytes, traceparent: bytes
 ) -> Head:
@@ -48,7 +75,9 @@ def request_head(
     request = forwarding.request
     route = specification.routes[forwarding.route]
     policy = route.request_headers
-    passed = passed_to_upstream(request.fields, [name for name, _ in policy.set], policy.remove)
+    replaced = [name for name, _ in policy.set]
+    shown = fields_without_credentials(specification, forwarding)
+    passed = passed_to_upstream(shown, replaced, policy.remove, specification.identity_names)
     own = forwarded_fields(request.fields, request.peer, request.host)
     own.append((b"X-Request-ID", request_id))
     own.append((b"traceparent", traceparent))
@@ -56,6 +85,7 @@ def request_head(
     received = b"1.0" if request.version == 10 else b"1.1"
     own += [(b"Via", line) for line in values(request.fields, b"via")]
     own.append((b"Via", received + b" " + specification.via.encode()))
+    own += identity_fields(forwarding, policy)
     own += framing_fields(forwarding)
     if forwarding.expects_continue and request.body_length != 0:
         own.append((b"Expect", b"100-continue"))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
+from tests.door.model.authentication.specification import Auth, Protection
+
 Pair = tuple[str, str]
 
 
@@ -127,6 +129,7 @@ class Route:
     hsts: str | None = None
     body_bytes: int | None = None
     cors: Cors | None = None
+    auth: Protection | None = None
 
     def document(self) -> dict[str, object]:
         security = self.security_headers
@@ -145,6 +148,7 @@ class Route:
             "hsts": self.hsts,
             "body_bytes": self.body_bytes,
             "cors": None if self.cors is None else self.cors.document(),
+            **({} if self.auth is None else {"auth": self.auth.document()}),
         }
 
 
@@ -177,6 +181,13 @@ class Specification:
     health_path: str | None = None
     security_headers: tuple[Pair, ...] = ()
     hsts: str | None = None
+    auth: Auth | None = None
+
+    @property
+    def identity_names(self) -> set[str]:
+        """Fields by which upstreams are told who asks; nobody else may write them."""
+        providers = self.auth.providers if self.auth else ()
+        return {name for provider in providers for name in provider.written_names}
 
     def to_json(self) -> bytes:
         return json.dumps(
@@ -187,6 +198,7 @@ class Specification:
                 "health_path": self.health_path,
                 "security_headers": [list(pair) for pair in self.security_headers],
                 "hsts": self.hsts,
+                **({} if self.auth is None else {"auth": self.auth.document()}),
                 "routes": [route.document() for route in self.routes],
             }
         ).encode()

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.door.model.authentication.finding import Accepted, Pending
 
 Field = tuple[bytes, bytes]
 Fields = list[Field]
@@ -71,6 +75,7 @@ class Refusal:
     reasons: frozenset[str]
     allow: tuple[str, ...] = ()
     keep_alive: bool | None = None
+    route: int | None = None
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,7 @@ class Forwarding:
     upgrade: bool
     idempotent: bool
     body_limit: int
+    known: Accepted | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,19 @@ class Answer:
     keep_alive: bool
     fields: Fields
     body: bytes
+    known: Accepted | None = None
 
 
-Verdict = Refusal | Forwarding | Answer
+@dataclass(frozen=True)
+class Undecided:
+    """Nobody knows yet who asks."""
+
+    request: Request
+    route: int
+    keep_alive: bool
+    expects_continue: bool
+    body_limit: int
+    pending: Pending
+
+
+Verdict = Refusal | Forwarding | Answer | Undecided
