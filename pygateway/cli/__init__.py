@@ -1,9 +1,13 @@
 """The command line: one module for each command, and what they share.
 
     demo run proxy echo      serve until a signal ends them
+    token key                make credentials
+    revoke status reload drain       ask the admin server of a running gateway
     check routes schema version      answer and end
     configuration    finds and loads the configuration, and reports what is wrong with it
     problems         renders problems as text, JSON or annotations
+    minting          what `token` and `key` share
+    admin_client     talks to the admin server
     serving          runs the supervisor
     output           text and JSON on stdout; colours
     failure          exit codes, and the exception that becomes one line and a code
@@ -19,10 +23,40 @@ import os
 import sys
 from collections.abc import Sequence
 
-from pygateway.cli import check, demo, echo, proxy, routes, run, schema, version
+from pygateway.cli import (
+    check,
+    demo,
+    drain,
+    echo,
+    key,
+    proxy,
+    reload,
+    revoke,
+    routes,
+    run,
+    schema,
+    status,
+    token,
+    version,
+)
 from pygateway.cli.failure import CommandFailed, Exit
 
-COMMANDS = (demo, run, proxy, echo, check, routes, schema, version)
+COMMANDS = (
+    demo,
+    run,
+    proxy,
+    echo,
+    check,
+    routes,
+    token,
+    key,
+    revoke,
+    status,
+    reload,
+    drain,
+    schema,
+    version,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

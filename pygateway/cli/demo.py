@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import argparse
+import functools
+import os
+import secrets
 import shlex
+import time
+from collections.abc import Mapping
 
 from pygateway.cli.configuration import load_or_report
 from pygateway.cli.failure import CommandFailed
 from pygateway.cli.serving import add_workers_argument, serve
-from pygateway.config import load_mapping
+from pygateway.cli.token import mint
+from pygateway.config import Config, load_mapping
+from pygateway.config.environment import JWT_SECRET_KEY, MINIMUM_SECRET
 from pygateway.echo import EchoServer
 from pygateway.supervisor import CannotListen, Supervisor
 
 DEFAULT_LISTEN = "127.0.0.1:8000"
+
+PROVIDER = "demo"
+
+TOKEN_LIFE = 86_400
+"""Seconds; the demo's secret seldom lives longer."""
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -42,22 +54,48 @@ async def _demo(arguments: argparse.Namespace) -> int:
     echo = EchoServer()
     host, port = await echo.start("127.0.0.1", 0)
     try:
-        # The demo is the same everywhere: it looks at no environment variable.
-        wanted = configuration(arguments.listen, arguments.workers, f"http://{host}:{port}")
-        config = load_or_report(lambda: load_mapping(wanted))
-        return await Supervisor(config, announce=_announce).run()
+        # The demo is the same everywhere: but for the secret it looks at no environment variable.
+        environment = {name: value for name, value in os.environ.items() if name == JWT_SECRET_KEY}
+        echo_url = f"http://{host}:{port}"
+        wanted = configuration(arguments.listen, arguments.workers, echo_url, secret(environment))
+        config = load_or_report(lambda: load_mapping(wanted, environment))
+        announce = functools.partial(_announce, token=token(config))
+        return await Supervisor(config, announce=announce).run()
     except CannotListen as error:
         raise CommandFailed(f"{error} (--listen 127.0.0.1:0 takes a free port)") from None
     finally:
         await echo.close()
 
 
-def configuration(listen: str, workers: str | None, echo_url: str) -> dict[str, object]:
+def secret(environment: Mapping[str, str]) -> str:
+    """Give the environment's secret, else a random one: also where loading will refuse that."""
+    given = environment.get(JWT_SECRET_KEY, "")
+    return given if len(given) >= MINIMUM_SECRET else secrets.token_urlsafe(48)
+
+
+def configuration(
+    listen: str, workers: str | None, echo_url: str, secret: str
+) -> dict[str, object]:
     """Give what a file would have to say for the demo."""
+    profile = {
+        "upstream": "echo",
+        "rewrite": {"path": "/accounts/{id}/profile"},
+        "headers": {"response": {"set": {"X-Demo": "rewritten"}}},
+    }
     return {
         "listen": listen,
         "workers": "auto" if workers is None else workers,
         "upstreams": {"echo": {"endpoints": [echo_url]}},
+        "auth": {
+            "providers": {
+                PROVIDER: {
+                    "issuer": "https://demo.pygateway.example",
+                    "audiences": ["demo"],
+                    "secrets": [{"value": secret}],
+                    "claims_to_headers": {"sub": "X-User-ID", "scope": "X-User-Scopes"},
+                }
+            }
+        },
         "routes": [
             {
                 "name": "echo",
@@ -67,11 +105,15 @@ def configuration(listen: str, workers: str | None, echo_url: str) -> dict[str, 
             },
             {
                 "name": "users",
-                "match": {"paths": ["/users/{id}"], "methods": ["GET", "PUT"]},
-                "upstream": "echo",
-                "rewrite": {"path": "/accounts/{id}/profile"},
-                "headers": {"response": {"set": {"X-Demo": "rewritten"}}},
-                "auth": "none",
+                "match": {"paths": ["/users/{id}"], "methods": ["GET"]},
+                "auth": {"scopes": ["users:read"]},
+                **profile,
+            },
+            {
+                "name": "change-users",
+                "match": {"paths": ["/users/{id}"], "methods": ["PUT"]},
+                "auth": {"scopes": ["users:write"]},
+                **profile,
             },
             {
                 "name": "old",
@@ -92,25 +134,47 @@ def configuration(listen: str, workers: str | None, echo_url: str) -> dict[str, 
     }
 
 
+def token(config: Config) -> str:
+    """Mint the token that the tour uses: it may read users, and not change them."""
+    provider = config.auth.providers[PROVIDER]
+    now = int(time.time())
+    claims = {
+        "iss": provider.issuer,
+        "aud": provider.audiences[0],
+        "sub": "ada",
+        "scope": "users:read",
+        "iat": now,
+        "exp": now + TOKEN_LIFE,
+        "jti": secrets.token_hex(8),
+    }
+    return mint(provider, claims)
+
+
 def tour(address: str) -> list[tuple[str, str]]:
     """Give what to try on a gateway at `address`: a remark and a curl command for each."""
     base = f"http://{address}"
+    bearer = '-H "Authorization: Bearer $TOKEN"'
+    echo, profile, old, hello, nowhere, health = (
+        shlex.quote(base + path)
+        for path in ("/echo", "/users/7", "/old/place", "/hello", "/nowhere", "/health")
+    )
     return [
-        ("What the upstream gets to see", f"curl {base}/echo/a?b=c"),
-        ("A body, streamed through", f"curl -d name=Ada {base}/echo"),
-        ("The path is rewritten, and a response header set", f"curl -i {base}/users/7"),
-        ("A redirect, followed", f"curl -L {base}/old/place"),
-        ("Answered by the gateway itself", f"curl {base}/hello"),
-        ("No route: an RFC 9457 problem", f"curl -i {base}/nowhere"),
-        ("Refused: the method is not allowed here", f"curl -i -X DELETE {base}/users/7"),
-        ("The gateway's health", f"curl {base}/health"),
+        ("What the upstream gets to see", f"curl {shlex.quote(f'{base}/echo/a?b=c')}"),
+        ("A body, streamed through", f"curl -d name=Ada {echo}"),
+        ("401: this route needs a token", f"curl -i {profile}"),
+        ("With one; the upstream sees who it is: X-User-ID", f"curl -i {bearer} {profile}"),
+        ("403: this token may not change users", f"curl -i -X PUT {bearer} {profile}"),
+        ("A redirect, followed", f"curl -L {old}"),
+        ("Answered by the gateway itself", f"curl {hello}"),
+        ("No route: an RFC 9457 problem", f"curl -i {nowhere}"),
+        ("Refused: the method is not allowed here", f"curl -i -X DELETE {profile}"),
+        ("The gateway's health", f"curl {health}"),
     ]
 
 
-def _announce(addresses: list[str]) -> None:
-    steps = tour(addresses[0])
-    print("\nPyGateway is running. In another terminal, try:\n")
-    for remark, command in steps:
-        words = " ".join(shlex.quote(word) for word in shlex.split(command))
-        print(f"  # {remark}\n  {words}\n")
+def _announce(addresses: list[str], *, token: str) -> None:
+    print("\nPyGateway is running. In another terminal, take the token:\n")
+    print(f"  TOKEN={token}\n\nand try:\n")
+    for remark, command in tour(addresses[0]):
+        print(f"  # {remark}\n  {command}\n")
     print("Ctrl-C ends it.\n", flush=True)

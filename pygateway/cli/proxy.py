@@ -23,7 +23,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "proxy",
         help="a reverse proxy in one line, every default on",
         description="Forward every request to one upstream, with every default on."
-        f" {PREFIX}... variables change them.",
+        f" {PREFIX}... variables change them, and with JWT_SECRET_KEY every request needs a token.",
         allow_abbrev=False,
     )
     parser.add_argument(
@@ -52,7 +52,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def handle(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    # Variables that ask for a protection must be refused rather than overlooked.
+    # Variables that ask for a protection must be obeyed or refused rather than overlooked.
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -68,7 +68,8 @@ def configuration(arguments: argparse.Namespace) -> dict[str, object]:
     rewrite = {"host": arguments.host}
     if prefix:
         rewrite["add_prefix"] = prefix
-    route = {"name": "all", "upstream": "to", "auth": "none", "rewrite": rewrite}
+    # Nothing is said about authentication: who configures a provider means this route, too.
+    route = {"name": "all", "upstream": "to", "rewrite": rewrite}
     workers = {} if arguments.workers is None else {"workers": arguments.workers}
     return {
         "listen": arguments.listen,

@@ -11,7 +11,8 @@ from typing import Any
 import uvloop
 
 from pygateway.cli.failure import CommandFailed
-from pygateway.supervisor import CannotListen, WorkerFailed
+from pygateway.errors import GatewayError
+from pygateway.supervisor import WorkerFailed
 from pygateway.telemetry import configure_logging
 
 
@@ -32,7 +33,7 @@ def serve(program: Coroutine[Any, Any, int]) -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(program)
-    except CannotListen as error:
-        raise CommandFailed(str(error)) from None
     except WorkerFailed as error:
         raise CommandFailed(str(error), error.exit_code) from None
+    except GatewayError as error:
+        raise CommandFailed(str(error)) from None

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pygateway.cli import main
+from pygateway.cli.configuration import SEED_VARIABLES
 
 GOOD = """\
 version: 1
@@ -60,7 +61,7 @@ Run = Callable[..., Outcome]
 def bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No variable and no file of the machine says anything."""
     for name in os.environ:
-        if name.startswith("PYGATEWAY_"):
+        if name.startswith("PYGATEWAY_") or name in SEED_VARIABLES:
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
 

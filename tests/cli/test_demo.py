@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shlex
 import signal
 import socket
 from collections.abc import Iterator
 
+import jwt
 import pytest
 
 from tests.cli.conftest import Run
@@ -40,7 +42,7 @@ def test_prints_what_to_try(demo: Program) -> None:
     [
         ("/echo/a?b=c", 200, '"target": "/echo/a?b=c"'),
         ("/echo", 200, '"target": "/echo"'),
-        ("/users/7", 200, '"target": "/accounts/7/profile"'),
+        ("/users/7", 401, "urn:pygateway:problem:token-missing"),
         ("/old/place", 308, ""),
         ("/hello", 200, "Hello from PyGateway.\n"),
         ("/nowhere", 404, "urn:pygateway:problem:route-not-found"),
@@ -54,10 +56,55 @@ def test_every_stop_of_the_tour_answers(demo: Program, path: str, status: int, t
         assert text in answer.body.decode()
 
 
-def test_the_rewritten_response_has_its_header(demo: Program) -> None:
+def token(program: Program) -> str:
+    (line,) = (line for line in program.printed if line.startswith("  TOKEN="))
+    return line.removeprefix("  TOKEN=")
+
+
+def test_the_token_opens_what_it_is_for(demo: Program) -> None:
+    bearer = f"Authorization: Bearer {token(demo)}"
     with Client(demo.address()) as client:
-        answer = client.exchange(request("GET", "/users/7"))
+        answer = client.exchange(request("GET", "/users/7", bearer))
+        assert answer.status == 200
         assert answer.header("X-Demo") == "rewritten"
+        seen = json.loads(answer.body)
+        assert seen["target"] == "/accounts/7/profile"
+        headers = dict(seen["headers"])
+        assert (headers["X-User-ID"], headers["X-User-Scopes"]) == ("ada", "users:read")
+        refused = client.exchange(request("PUT", "/users/7", bearer))
+        assert refused.status == 403
+        refused.problem("insufficient-scope")
+        assert 'scope="users:write"' in (refused.header("WWW-Authenticate") or "")
+
+
+def test_every_demo_has_a_secret_of_its_own(demo: Program) -> None:
+    with Program("demo", "--listen", "127.0.0.1:0", "--workers", "1") as other:
+        other.line("Ctrl-C")
+        bearer = f"Authorization: Bearer {token(demo)}"
+        with Client(other.address()) as client:
+            client.exchange(request("GET", "/users/7", bearer)).problem("token-invalid")
+
+
+def test_a_secret_of_the_environment_is_used() -> None:
+    shared = "a secret that the user has and others do not"
+    environment = {"JWT_SECRET_KEY": shared}
+    arguments = ("demo", "--listen", "127.0.0.1:0", "--workers", "1")
+    with Program(*arguments, environment=environment) as program:
+        program.line("Ctrl-C")
+        claims = jwt.decode(token(program), shared, algorithms=["HS256"], audience="demo")
+        assert claims["sub"] == "ada"
+        with Client(program.address()) as client:
+            bearer = f"Authorization: Bearer {token(program)}"
+            assert client.exchange(request("GET", "/users/7", bearer)).status == 200
+        assert not any(shared in line for line in program.printed + program.said)
+
+
+def test_a_short_secret_is_refused_and_not_shown(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JWT_SECRET_KEY", "short-and-bad")
+    outcome = run("demo", "--listen", "127.0.0.1:0")
+    assert outcome.code == 78
+    assert "short-and-bad" not in outcome.err + outcome.out
+    assert "32" in outcome.err
 
 
 def test_a_method_that_is_not_allowed_is_refused(demo: Program) -> None:
@@ -66,21 +113,22 @@ def test_a_method_that_is_not_allowed_is_refused(demo: Program) -> None:
         assert (answer.status, answer.header("Allow")) == (405, "GET, HEAD, PUT")
 
 
-def follow(address: tuple[str, int], command: str) -> Response:
-    """Do what curl would do with a printed line."""
+def follow(address: tuple[str, int], command: str, token: str) -> Response:
+    """Do what a shell and curl would do with a printed line."""
     options = argparse.ArgumentParser()
     options.add_argument("-i", action="store_true")
     options.add_argument("-L", action="store_true")
     options.add_argument("-X", dest="method")
     options.add_argument("-d", dest="body", default="")
+    options.add_argument("-H", dest="lines", action="append", default=[])
     options.add_argument("url")
-    program, *words = shlex.split(command)
+    program, *words = shlex.split(command.replace("$TOKEN", token))
     assert program == "curl"
     wanted = options.parse_args(words)
     method = wanted.method or ("POST" if wanted.body else "GET")
     target = wanted.url.removeprefix("http://{}:{}".format(*address))
     with Client(address) as client:
-        answer = client.exchange(request(method, target, body=wanted.body.encode()))
+        answer = client.exchange(request(method, target, *wanted.lines, body=wanted.body.encode()))
         location = answer.header("Location")
         if wanted.L and location is not None:
             answer = client.exchange(request(method, location))
@@ -88,8 +136,9 @@ def follow(address: tuple[str, int], command: str) -> Response:
 
 
 def test_the_printed_lines_work(demo: Program) -> None:
-    statuses = [follow(demo.address(), command).status for command in commands(demo)]
-    assert statuses == [200, 200, 200, 200, 200, 404, 405, 200]
+    own = token(demo)
+    statuses = [follow(demo.address(), command, own).status for command in commands(demo)]
+    assert statuses == [200, 200, 401, 200, 403, 200, 200, 404, 405, 200]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])

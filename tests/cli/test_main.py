@@ -10,7 +10,7 @@ from tests.cli.conftest import Run
 from tests.support.patience import PATIENCE
 from tests.toys.program import PYGATEWAY
 
-COMMANDS = ("demo", "run", "proxy", "echo", "check", "routes", "schema", "version")
+COMMANDS = ("demo", "run", "proxy", "echo", "check", "routes", "token", "key", "schema", "version")
 
 
 def test_help_names_every_command_and_exit_code(run: Run) -> None:
@@ -21,7 +21,7 @@ def test_help_names_every_command_and_exit_code(run: Run) -> None:
     assert "78 bad configuration" in outcome.out
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "routes match"])
+@pytest.mark.parametrize("command", [*COMMANDS, "routes match", "token mint", "key mint"])
 def test_every_command_has_help(run: Run, command: str) -> None:
     outcome = run(*command.split(), "--help")
     assert outcome.code == 0

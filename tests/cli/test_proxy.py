@@ -4,8 +4,10 @@ import argparse
 import json
 import signal
 import socket
+import time
 from collections.abc import Iterator
 
+import jwt
 import pytest
 
 from pygateway.cli.proxy import configuration, split_prefix
@@ -108,13 +110,35 @@ def test_the_options_become_a_configuration() -> None:
     )
 
 
-def test_a_protection_that_was_asked_for_is_refused_and_not_overlooked(
+def test_with_a_secret_of_the_environment_every_request_needs_a_token(echo: str) -> None:
+    """A protection that was asked for is never overlooked."""
+    shared = "a secret of more than thirty-two bytes"
+    environment = {"JWT_SECRET_KEY": shared}
+    running = proxy("--to", f"http://{echo}", environment=environment)
+    with running as program, Client(program.address()) as client:
+        client.exchange(request("GET", "/")).problem("token-missing")
+        claims = {"sub": "ada", "exp": int(time.time()) + 600}
+        bearer = f"Authorization: Bearer {jwt.encode(claims, shared, 'HS256')}"
+        assert seen(client.exchange(request("GET", "/a", bearer)))["target"] == "/a"
+
+
+def test_a_protection_that_cannot_hold_is_refused(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("JWT_SECRET_KEY", "x" * 64)
+    monkeypatch.setenv("JWT_SECRET_KEY", "x" * 31)
     outcome = run("proxy", "--to", "http://127.0.0.1:9")
     assert outcome.code == 78
     assert "JWT_SECRET_KEY" in outcome.err
+    assert "xxx" not in outcome.err
+
+
+def test_rate_limits_that_were_asked_for_are_refused_and_not_overlooked(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RATE_LIMIT_ENABLED", "true")
+    outcome = run("proxy", "--to", "http://127.0.0.1:9")
+    assert outcome.code == 78
+    assert "RATE_LIMIT_ENABLED" in outcome.err
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,11 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import jwt
 import pytest
 
 from tests.cli.conftest import Run
@@ -123,6 +125,31 @@ def test_the_environment_alone_configures(tmp_path: Path) -> None:
     }
     with Program("run", environment=environment, directory=tmp_path) as program:
         assert fetch(program.address()) == "from the environment"
+
+
+def test_the_environments_secret_alone_protects_every_route(tmp_path: Path) -> None:
+    shared = "a secret of more than thirty-two bytes"
+    environment = {
+        "JWT_SECRET_KEY": shared,
+        "PYGATEWAY__LISTEN": "127.0.0.1:0",
+        "PYGATEWAY__WORKERS": "2",
+        "PYGATEWAY__ROUTES": "[{name: fixed, respond: {body: inside}}]",
+    }
+    with Program("run", environment=environment, directory=tmp_path) as program:
+        claims = {"sub": "ada", "exp": int(time.time()) + 600}
+        bearer = f"Authorization: Bearer {jwt.encode(claims, shared, 'HS256')}"
+        # Several connections, so that more than one worker is likely to be asked.
+        for _ in range(8):
+            with Client(program.address()) as client:
+                client.exchange(request("GET", "/")).problem("token-missing")
+                assert client.exchange(request("GET", "/", bearer)).body == b"inside"
+
+
+def test_a_secret_shorter_than_its_hash_is_refused_at_load(run: Run, file: Path) -> None:
+    write(file, "first", auth={"providers": {"main": {"secrets": [{"value": "s" * 31}]}}})
+    outcome = run("run", "-c", file)
+    assert (outcome.code, outcome.out) == (78, "")
+    assert "sss" not in outcome.err
 
 
 def test_options_win_over_file_and_environment(file: Path) -> None:

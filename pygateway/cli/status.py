@@ -1,0 +1,92 @@
+"""`pygateway status`: how a running gateway is."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from pygateway.cli.admin_client import add_admin_arguments, ask
+from pygateway.cli.output import Style, print_json, print_table, visible
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "status",
+        help="show how a running gateway is",
+        description="Show workers, keys, revocations and the configuration of a running gateway.",
+        allow_abbrev=False,
+    )
+    add_admin_arguments(parser)
+    parser.set_defaults(handle=handle)
+
+
+def handle(arguments: argparse.Namespace) -> int:
+    """Run the command."""
+    status = ask(arguments, "GET", "/status").document
+    if arguments.json:
+        print_json(status)
+        return 0
+    style = Style(sys.stdout)
+    state = status["status"]
+    coloured = style.green(state) if state == "ok" else style.red(state)
+    print(f"{style.bold('pygateway')} {status['version']}: {coloured}")
+    for problem in status["problems"]:
+        print(f"  {visible(problem)}")
+    print(f"listens on {', '.join(map(visible, status.get('listeners', ())))}")
+    print(_configuration(status["configuration"]))
+    print(_revocations(status["revocations"]))
+    print()
+    print_table(("WORKER", "PID", "STATE", "CONNECTIONS"), _workers(status["workers"]))
+    providers = list(_providers(status["workers"]))
+    if providers:
+        print()
+        print_table(("PROVIDER", "WORKER", "KIND", "KEYS"), providers)
+    return 0
+
+
+def _configuration(state: dict[str, Any]) -> str:
+    return f"configuration loaded at {state['loaded_at']}"
+
+
+def _revocations(state: dict[str, Any]) -> str:
+    feed = state["redis"]
+    if feed is not None:
+        connected = "followed" if feed["connected"] else "not followed"
+        age = "" if feed["age_seconds"] is None else f", as of {feed['age_seconds']:.1f} s ago"
+        where = f"Redis {connected}{age}"
+    else:
+        where = "this gateway alone"
+    if state["file"] is not None:
+        where += f"; kept in {visible(state['file'])}"
+    return f"revocations {state['entries']} of {state['maximum']}, {where}"
+
+
+def _workers(workers: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
+    for worker in workers:
+        report = worker["report"] or {}
+        connections = str(report.get("connections", "no answer"))
+        yield str(worker["worker"]), str(worker["pid"]), worker["state"], connections
+
+
+def _providers(workers: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
+    """Give a row for each provider and each worker: every worker fetches keys by itself."""
+    for worker in workers:
+        report = worker["report"] or {}
+        for name, provider in report.get("auth", {}).get("providers", {}).items():
+            yield name, str(worker["worker"]), str(provider.get("kind", "")), _keys(provider)
+
+
+def _keys(provider: dict[str, Any]) -> str:
+    """Say how fetched keys are; others cannot change."""
+    for state in (provider, *provider.values()):
+        if isinstance(state, dict) and "fetched_at" in state:
+            if state["age"] is None:
+                return "none could be fetched yet"
+            words = [f"{state['keys']} keys", f"{state['age']:.0f} s old"]
+            words += ["stale"] if state["stale"] else []
+            words += ["failing"] if state["failing"] else []
+            return ", ".join(words)
+    return "configured"
