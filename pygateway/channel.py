@@ -2,8 +2,10 @@
 
 They hold the two ends of one unix stream socket. A message is a JSON object behind its length in
 four big-endian bytes. The supervisor begins with `Launch`; the worker answers `Ready` or `Failed`,
-and says `Draining` when it was told to stop. Otherwise there is silence, and the end of the
-stream means that the other process is gone: that is what ends workers whose supervisor was killed.
+and says `Draining` when it was told to stop. `Revoke` and `AskReport`, each with a number, may
+follow `Launch` at any time, and are answered in their order by `Applied` and `Report` with that
+number. The end of the stream means that the other process is gone: that is what ends workers
+whose supervisor was killed.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import contextlib
 import json
 import socket
 import struct
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 _LENGTH = struct.Struct(">I")
@@ -31,11 +33,15 @@ class Launch:
         slot: Which of the workers this is, from 0.
         configuration: The configuration as `Config.to_json` writes it.
         sockets: Descriptors of the listening sockets, as inherited.
+        revocations: What is revoked now, in the form of `pygateway.revocation.entry`.
+        fresh_until: Unix seconds at which that becomes stale; None for never.
     """
 
     slot: int
     configuration: str
     sockets: list[int]
+    revocations: list[dict[str, Any]] = field(default_factory=list)
+    fresh_until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,12 +67,63 @@ class Failed:
     reason: str
 
 
-Message = Launch | Ready | Draining | Failed
+@dataclass(frozen=True, slots=True)
+class Revoke:
+    """Tokens to refuse from now on.
+
+    Attributes:
+        number: Repeated in the answer.
+        entries: What is revoked, in the form of `pygateway.revocation.entry`.
+    """
+
+    number: int
+    entries: list[dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """The worker refuses those tokens.
+
+    Attributes:
+        number: Which question this answers.
+        problem: Why it does not, if so.
+    """
+
+    number: int
+    problem: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskReport:
+    """The supervisor wants to know how the worker is."""
+
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """How the worker is.
+
+    Attributes:
+        number: Which question this answers.
+        document: What `Gateway.statistics` says, and what the worker adds to it.
+    """
+
+    number: int
+    document: dict[str, Any]
+
+
+Answer = Applied | Report
+Message = Launch | Ready | Draining | Failed | Revoke | AskReport | Answer
 _KINDS: dict[str, type[Message]] = {
     "launch": Launch,
     "ready": Ready,
     "draining": Draining,
     "failed": Failed,
+    "revoke": Revoke,
+    "applied": Applied,
+    "ask-report": AskReport,
+    "report": Report,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 
@@ -84,12 +141,14 @@ class Channel:
         return cls(*await asyncio.open_unix_connection(sock=connection))
 
     async def send(self, message: Message) -> None:
-        """Send a message, however large.
+        """Send a message, however large. Messages leave in the order of the calls.
 
         Raises:
             ChannelClosed: The other process is gone.
         """
-        document = {"kind": _NAMES[type(message)], **asdict(message)}
+        # Not `asdict`, which would copy every one of a hundred thousand revocations.
+        members = {each.name: getattr(message, each.name) for each in fields(message)}
+        document = {"kind": _NAMES[type(message)], **members}
         payload = json.dumps(document).encode("ascii")
         try:
             self._writer.write(_LENGTH.pack(len(payload)) + payload)

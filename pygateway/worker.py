@@ -5,7 +5,8 @@
 The supervisor starts it with a channel (`pygateway.channel`) as standard input. The worker takes
 its configuration from there, builds the gateway, says that it is ready and serves until it is
 told to stop: by TERM or INT, or by the end of the channel, which means that the supervisor is
-gone. Then it drains; a second signal ends it at once.
+gone. Then it drains; a second signal ends it at once. Meanwhile it takes revocations, from the
+channel and, where there is one, from Redis.
 """
 
 from __future__ import annotations
@@ -13,24 +14,44 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import json
 import os
 import signal
 import socket
 import sys
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import uvloop
 
 from pygateway._core import SpecError
-from pygateway.channel import Channel, ChannelClosed, Draining, Failed, Launch, Ready
+from pygateway.channel import (
+    Applied,
+    AskReport,
+    Channel,
+    ChannelClosed,
+    Draining,
+    Failed,
+    Launch,
+    Message,
+    Ready,
+    Report,
+    Revoke,
+)
 from pygateway.config import Config
 from pygateway.errors import ConfigurationError, GatewayError
 from pygateway.gateway import Gateway
 from pygateway.telemetry import configure_logging, get_logger, log_loop_errors
 
+if TYPE_CHECKING:
+    from pygateway.revocation.follower import Follower
+
 LAUNCH_DEADLINE = 30.0
 """Seconds until the supervisor has to have sent the configuration."""
+
+LOOK_DEADLINE = 0.25
+"""Seconds that a start waits for what other gateways have revoked lately; what was known a moment
+ago comes with `Launch`. A Redis that hangs must not keep workers from coming back."""
 
 DRAIN_GRACE = 0.5
 """Seconds beyond `timeouts.drain` that the gateway gets to notice by itself that time is up."""
@@ -47,6 +68,15 @@ class Serving(Protocol):
 
     def close(self) -> None:
         """Drop what is left."""
+
+    def apply_revocations(self, entries: bytes) -> int:
+        """Refuse what is revoked; raises OverflowError when there is no room, and ValueError."""
+
+    def set_fresh_until(self, until: float) -> None:
+        """Take note until when the revocations are known to be complete."""
+
+    def statistics(self) -> dict[str, Any]:
+        """Describe what runs."""
 
 
 Build = Callable[[Config], Serving]
@@ -92,20 +122,107 @@ async def _work(connection: socket.socket, build: Build) -> int:
     try:
         config = Config.from_json(launch.configuration)
         gateway = build(config)
+        _take_revocations(gateway, launch)
+        conversation = Conversation(channel, gateway, stop)
+        feed = conversation.feed = await _follow(config, gateway)
         await gateway.start([socket.socket(fileno=number) for number in launch.sockets])
     except Exception as error:
         return await _give_up(channel, error)
     # What exists now lives as long as the worker: the collector need not look at it again.
     gc.collect()
     gc.freeze()
-    orphaned = asyncio.create_task(_until_orphaned(channel, stop))
     with contextlib.suppress(ChannelClosed):
         await channel.send(Ready())
     await stop.wait()
-    orphaned.cancel()
     await _drain(gateway, config.timeouts.drain, force, channel)
+    await conversation.close()
+    if feed is not None:
+        await feed.close()
     gateway.close()
     return 1 if force.is_set() else 0
+
+
+def _take_revocations(gateway: Serving, launch: Launch) -> None:
+    """Begin with what is known; an empty list is not worth a call."""
+    if launch.fresh_until is not None:
+        gateway.set_fresh_until(launch.fresh_until)
+    if not launch.revocations:
+        return
+    try:
+        gateway.apply_revocations(json.dumps(launch.revocations).encode("ascii"))
+    except OverflowError as error:
+        raise GatewayError(str(error)) from None
+
+
+async def _follow(config: Config, gateway: Serving) -> Follower | None:
+    """Follow what other gateways revoke, where the configuration asks for it."""
+    if config.redis is None:
+        return None
+    from pygateway.revocation.feed import make_feed  # noqa: PLC0415 - the client takes its time
+
+    feed = make_feed(config, gateway)
+    if feed is not None:
+        feed.start()
+        await feed.looked(LOOK_DEADLINE)
+    return feed
+
+
+class Conversation:
+    """Answers what the supervisor says, until it is gone.
+
+    Attributes:
+        feed: What follows Redis, once there is one.
+    """
+
+    def __init__(self, channel: Channel, gateway: Serving, stop: asyncio.Event) -> None:
+        self.feed: Follower | None = None
+        self._channel = channel
+        self._gateway = gateway
+        self._stop = stop
+        self._task = asyncio.create_task(self._converse())
+
+    async def close(self) -> None:
+        """Answer no more."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _converse(self) -> None:
+        with contextlib.suppress(ChannelClosed):
+            while True:
+                answer = self._answer(await self._channel.receive())
+                if answer is not None:
+                    await self._channel.send(answer)
+        if not self._stop.is_set():
+            get_logger().warning("draining", detail="the supervisor is gone")
+            self._stop.set()
+
+    def _answer(self, message: Message) -> Message | None:
+        """Whatever fails in here must not make the worker deaf."""
+        match message:
+            case Revoke(number, entries):
+                return Applied(number, self._revoke(entries))
+            case AskReport(number):
+                return Report(number, self._report())
+        return None
+
+    def _revoke(self, entries: list[dict[str, Any]]) -> str | None:
+        try:
+            self._gateway.apply_revocations(json.dumps(entries).encode("ascii"))
+        except OverflowError as error:
+            return str(error)
+        except Exception as error:
+            get_logger().exception("internal error")
+            return f"internal error: {type(error).__name__}"
+        return None
+
+    def _report(self) -> dict[str, Any]:
+        feed = None if self.feed is None else self.feed.statistics()
+        try:
+            statistics = self._gateway.statistics()
+        except Exception as error:
+            get_logger().exception("internal error")
+            statistics = {"problem": f"internal error: {type(error).__name__}"}
+        return {**statistics, "feed": feed}
 
 
 def _take_signals() -> tuple[asyncio.Event, asyncio.Event]:
@@ -131,14 +248,6 @@ async def _give_up(channel: Channel, error: Exception) -> int:
     with contextlib.suppress(ChannelClosed):
         await channel.send(Failed(exit_code, reason))
     return exit_code
-
-
-async def _until_orphaned(channel: Channel, stop: asyncio.Event) -> None:
-    with contextlib.suppress(ChannelClosed):
-        await channel.receive()
-    if not stop.is_set():
-        get_logger().warning("draining", detail="the supervisor is gone")
-        stop.set()
 
 
 async def _drain(gateway: Serving, deadline: float, force: asyncio.Event, channel: Channel) -> None:

@@ -5,6 +5,10 @@ generation   the workers that run one configuration; restarts those that die
 process      one worker process: start, readiness, end
 listening    binds addresses; sockets outlive workers and reloads
 restart      how long to wait before a worker is started again (arithmetic)
+assembly     every worker there is: tells them what is revoked, asks them how they are
+operations   what the admin server offers, and what that needs: revocations, the assembly
+administration   where and while the admin server runs
+status       describes all of it
 """
 
 from pygateway.supervisor.lifecycle import Supervisor

@@ -11,7 +11,13 @@ from collections.abc import Sequence
 
 from pygateway.config import Config
 from pygateway.supervisor.listening import Plan
-from pygateway.supervisor.process import COMMAND, WorkerFailed, WorkerProcess, describe_end
+from pygateway.supervisor.process import (
+    COMMAND,
+    Audience,
+    WorkerFailed,
+    WorkerProcess,
+    describe_end,
+)
 from pygateway.supervisor.restart import RestartDelay
 from pygateway.telemetry import get_logger
 
@@ -27,14 +33,26 @@ class Generation:
         accepts_no_more: Set while the generation retires, once no worker accepts any more.
     """
 
-    def __init__(self, config: Config, plan: Plan, command: Sequence[str] = COMMAND) -> None:
+    def __init__(
+        self,
+        config: Config,
+        plan: Plan,
+        command: Sequence[str] = COMMAND,
+        audience: Audience | None = None,
+    ) -> None:
         self.plan = plan
         self.accepts_no_more = asyncio.Event()
         self._configuration = config.to_json()
         self._drain = config.timeouts.drain
         self._command = command
+        self._audience = audience
         self._workers: dict[int, WorkerProcess] = {}
         self._keepers: list[asyncio.Task[None]] = []
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every worker listens."""
+        return len(self._workers) == self.plan.workers
 
     async def start(self) -> None:
         """Start every worker and wait until all of them listen.
@@ -55,7 +73,11 @@ class Generation:
 
     async def _start(self, slot: int) -> None:
         self._workers[slot] = await WorkerProcess.start(
-            slot, self._configuration, self.plan.for_slot(slot), self._command
+            slot,
+            self._configuration,
+            self.plan.for_slot(slot),
+            self._command,
+            audience=self._audience,
         )
 
     async def _keep(self, slot: int) -> None:

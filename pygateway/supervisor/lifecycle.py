@@ -12,13 +12,19 @@ import asyncio
 import resource
 import signal
 from collections.abc import Callable, Coroutine, Sequence
+from time import time
 from typing import Any
 
+from pygateway.admin.control import Reloaded
 from pygateway.config import Config
-from pygateway.errors import ConfigurationError, GatewayError
+from pygateway.errors import ConfigurationError, ConfigurationProblem, GatewayError
+from pygateway.revocation.journal import JournalFailed
+from pygateway.revocation.ledger import LedgerFull
 from pygateway.supervisor.generation import Generation
 from pygateway.supervisor.listening import CannotListen, Listening
+from pygateway.supervisor.operations import Operations, Preparation
 from pygateway.supervisor.process import COMMAND, WorkerFailed
+from pygateway.supervisor.status import loaded_now
 from pygateway.telemetry import get_logger
 
 RETIRING_LIMIT = 4
@@ -54,12 +60,48 @@ class Supervisor:
         self._stop = asyncio.Event()
         self._force = asyncio.Event()
         self._reload_wanted = asyncio.Event()
+        self._reload_askers: list[asyncio.Future[Reloaded]] = []
+        self.configuration = loaded_now()
+        self._operations = Operations(self, config)
+
+    @property
+    def draining(self) -> bool:
+        """Whether it is about to end."""
+        return self._stop.is_set()
+
+    @property
+    def listeners(self) -> list[str]:
+        """Addresses that it listens on."""
+        return [] if self._current is None else self._current.plan.names()
+
+    @property
+    def has_all_workers(self) -> bool:
+        """Whether every worker listens."""
+        return self._current is not None and self._current.is_complete
+
+    def drain(self) -> None:
+        """Stop as TERM would; asked again, this changes nothing."""
+        if not self._stop.is_set():
+            self._asked_to_stop("admin")
+
+    async def reload(self) -> Reloaded:
+        """Load the configuration again, after a reload that is under way."""
+        if self._reload is None:
+            return Reloaded("There is nothing to load again.")
+        if self._stop.is_set():
+            return Reloaded("The gateway is draining.")
+        outcome: asyncio.Future[Reloaded] = asyncio.get_running_loop().create_future()
+        self._reload_askers.append(outcome)
+        self._reload_wanted.set()
+        return await outcome
 
     async def run(self) -> int:
         """Serve until a signal ends it; give the exit code: 0, or 1 if requests were cut off.
 
         Raises:
             CannotListen: An address cannot be listened on.
+            JournalFailed: The file of revocations cannot be used.
+            LedgerFull: It holds more than the configuration allows.
             WorkerFailed: A worker could not start at first.
         """
         self._take_signals()
@@ -67,6 +109,7 @@ class Supervisor:
         try:
             if await self._unless(self._stop, self._start()):
                 await self._serve()
+            self._answer_askers(Reloaded("The gateway is draining."))
             self._listening.close()
             drained = await self._unless(self._force, self._retire_all())
             get_logger().info("stopped")
@@ -74,28 +117,29 @@ class Supervisor:
         finally:
             self._listening.close()
             await self._end_all()
+            await self._operations.close()
 
     def _take_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._asked_to_stop, number)
+            loop.add_signal_handler(number, self._asked_to_stop, number.name)
         # nohup(1) has HUP ignored; where it would only stop us, it stays so.
         if self._reload is not None or signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
             loop.add_signal_handler(signal.SIGHUP, self._asked_to_reload)
         for number in (signal.SIGUSR1, signal.SIGUSR2):
             loop.add_signal_handler(number, self._asked_in_vain, number)
 
-    def _asked_to_stop(self, number: signal.Signals) -> None:
+    def _asked_to_stop(self, signal: str) -> None:
         if self._stop.is_set():
-            get_logger().warning("stopping at once", signal=number.name)
+            get_logger().warning("stopping at once", signal=signal)
             self._force.set()
         else:
-            get_logger().info("draining", signal=number.name, timeout=self._config.timeouts.drain)
+            get_logger().info("draining", signal=signal, timeout=self._config.timeouts.drain)
             self._stop.set()
 
     def _asked_to_reload(self) -> None:
         if self._reload is None:
-            self._asked_to_stop(signal.SIGHUP)
+            self._asked_to_stop(signal.SIGHUP.name)
         else:
             self._reload_wanted.set()
 
@@ -119,16 +163,26 @@ class Supervisor:
 
     async def _start(self) -> None:
         config = self._config
-        self._current = await self._begin(config)
-        names = self._current.plan.names()
-        get_logger().info("listening", addresses=names, workers=self._current.plan.workers)
+        preparation = await self._operations.prepare(config)
+        try:
+            await self._operations.keep(preparation)
+            self._current = await self._begin(config)
+        except BaseException:
+            self._operations.abandon(preparation)
+            raise
+        self._announce_start(self._current, self._operations.offer(preparation))
+
+    def _announce_start(self, generation: Generation, admin: list[str]) -> None:
+        names = generation.plan.names()
+        said = {"addresses": names, "workers": generation.plan.workers}
+        get_logger().info("listening", **said, **({"admin": admin} if admin else {}))
         if self._announce is not None:
             self._announce(names)
 
     async def _begin(self, config: Config) -> Generation:
         addresses = [listener.address for listener in config.listeners]
         plan = self._listening.prepare(addresses, config.worker_count())
-        generation = Generation(config, plan, self._command)
+        generation = Generation(config, plan, self._command, self._operations.assembly)
         try:
             await generation.start()
         except BaseException:
@@ -148,23 +202,52 @@ class Supervisor:
         if len(self._retiring) >= RETIRING_LIMIT:
             get_logger().warning("reload delayed", detail="too many old workers still drain")
             await asyncio.wait(self._retiring, return_when=asyncio.FIRST_COMPLETED)
-        await self._reload_now()
+        # Whoever asks from here on means what the file says then.
+        askers, self._reload_askers = self._reload_askers, []
+        outcome = Reloaded("The gateway is draining.")
+        try:
+            outcome = await self._reload_now()
+        finally:
+            _answer(askers, outcome)
 
-    async def _reload_now(self) -> None:
+    async def _reload_now(self) -> Reloaded:
         assert self._reload is not None  # noqa: S101 - else the signal would have stopped us
         log = get_logger()
         log.info("reloading")
         try:
             config = self._reload()
-            generation = await self._begin(config)
-        except (ConfigurationError, CannotListen, WorkerFailed) as error:
-            _log_refusal(error)
-            return
+            preparation = await self._operations.prepare(config)
+            generation = await self._begin_prepared(preparation)
+        except (ConfigurationError, CannotListen, JournalFailed, LedgerFull, WorkerFailed) as error:
+            return self._refused(error)
         retired, self._current, self._config = self._current, generation, config
+        await self._operations.keep(preparation)
+        admin = self._operations.offer(preparation)
+        self.configuration = loaded_now()
         if retired is not None:
             self._retire(retired)
             await retired.accepts_no_more.wait()
-        log.info("reloaded", addresses=generation.plan.names(), workers=generation.plan.workers)
+        said = {"addresses": generation.plan.names(), "workers": generation.plan.workers}
+        log.info("reloaded", **said, **({"admin": admin} if admin else {}))
+        return Reloaded()
+
+    async def _begin_prepared(self, preparation: Preparation) -> Generation:
+        try:
+            return await self._begin(preparation.config)
+        except BaseException:
+            self._operations.abandon(preparation)
+            raise
+
+    def _refused(self, error: GatewayError) -> Reloaded:
+        problems = error.problems if isinstance(error, ConfigurationError) else ()
+        reason = f"problems in the configuration: {len(problems)}" if problems else str(error)
+        _log_refusal(reason, problems)
+        self.configuration.refused_at, self.configuration.refusal = time(), reason
+        return Reloaded(reason, problems)
+
+    def _answer_askers(self, outcome: Reloaded) -> None:
+        askers, self._reload_askers = self._reload_askers, []
+        _answer(askers, outcome)
 
     def _retire(self, generation: Generation) -> None:
         task = asyncio.create_task(generation.retire())
@@ -195,20 +278,23 @@ class Supervisor:
             await self._current.end_now()
 
 
-def _log_refusal(error: GatewayError) -> None:
+def _answer(askers: list[asyncio.Future[Reloaded]], outcome: Reloaded) -> None:
+    for asker in askers:
+        if not asker.done():
+            asker.set_result(outcome)
+
+
+def _log_refusal(reason: str, problems: Sequence[ConfigurationProblem]) -> None:
     log = get_logger()
-    detail = str(error)
-    if isinstance(error, ConfigurationError):
-        detail = f"problems in the configuration: {len(error.problems)}"
-        for problem in error.problems:
-            place = (problem.file, problem.line, problem.column)
-            log.error(
-                "configuration problem",
-                code=problem.code,
-                place=":".join(str(part) for part in place if part is not None),
-                detail=problem.message,
-            )
-    log.error("reload refused", detail=f"{detail}; the last good configuration stays")
+    for problem in problems:
+        place = (problem.file, problem.line, problem.column)
+        log.error(
+            "configuration problem",
+            code=problem.code,
+            place=":".join(str(part) for part in place if part is not None),
+            detail=problem.message,
+        )
+    log.error("reload refused", detail=f"{reason}; the last good configuration stays")
 
 
 def raise_descriptor_limit() -> None:

@@ -11,8 +11,22 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from typing import Any, Protocol
 
-from pygateway.channel import Channel, ChannelClosed, Failed, Launch
+from pygateway.channel import (
+    Answer,
+    Applied,
+    AskReport,
+    Channel,
+    ChannelClosed,
+    Draining,
+    Failed,
+    Launch,
+    Message,
+    Ready,
+    Report,
+    Revoke,
+)
 from pygateway.errors import GatewayError
 
 # -P: a file in the working directory must not stand in for a module of the same name.
@@ -24,6 +38,9 @@ START_DEADLINE = 30.0
 STOP_DEADLINE = 1.0
 """Seconds that a worker gets to say that it accepts no more; usually it takes a millisecond."""
 
+LAST_WORDS = 1.0
+"""Seconds for reading what an ended worker has left in the channel, which takes no time at all."""
+
 
 class WorkerFailed(GatewayError):
     """A worker could not start to serve: why, and what the program's exit code becomes by that."""
@@ -33,6 +50,16 @@ class WorkerFailed(GatewayError):
         self.exit_code = exit_code
 
 
+class Audience(Protocol):
+    """Who has to be told of every worker there is, because workers are told of revocations."""
+
+    def welcome(self, worker: WorkerProcess) -> tuple[list[dict[str, Any]], float | None]:
+        """Tell `worker` from now on; give what was said before, and until when that is fresh."""
+
+    def leave(self, worker: WorkerProcess) -> None:
+        """Tell `worker` no more: it has ended."""
+
+
 class WorkerProcess:
     """A worker that listens.
 
@@ -40,15 +67,23 @@ class WorkerProcess:
         slot: Which of the workers it is, from 0.
         pid: Its process.
         started_at: The loop's time in seconds at which it was started.
+        state: `starting`, `ready` or `draining`.
     """
 
     def __init__(self, slot: int, process: subprocess.Popen[bytes], channel: Channel) -> None:
         self.slot = slot
         self.pid = process.pid
         self.started_at = asyncio.get_running_loop().time()
+        self.state = "starting"
         self._process = process
         self._channel = channel
         self._end = _watch(process)
+        loop = asyncio.get_running_loop()
+        self._launched: asyncio.Future[Ready | Failed] = loop.create_future()
+        self._drains = asyncio.Event()
+        self._questions: dict[int, asyncio.Future[Answer]] = {}
+        self._asked = 0
+        self._listening = asyncio.create_task(self._listen())
 
     @classmethod
     async def start(
@@ -58,6 +93,7 @@ class WorkerProcess:
         sockets: Sequence[socket.socket],
         command: Sequence[str] = COMMAND,
         deadline: float = START_DEADLINE,
+        audience: Audience | None = None,
     ) -> WorkerProcess:
         """Start a worker and wait until it listens. Cancellation ends it.
 
@@ -67,6 +103,7 @@ class WorkerProcess:
             sockets: Listening sockets for it.
             command: Program to run.
             deadline: Seconds that it has.
+            audience: Who is told of the worker until it has ended.
 
         Raises:
             WorkerFailed: It does not listen, and has ended.
@@ -90,9 +127,15 @@ class WorkerProcess:
                 await channel.close()
                 raise _cannot_start(error) from None
         worker = cls(slot, process, channel)
+        known: tuple[list[dict[str, Any]], float | None] = ([], None)
+        if audience is not None:
+            known = audience.welcome(worker)
+            worker._end.add_done_callback(lambda _: audience.leave(worker))
         try:
             async with asyncio.timeout(deadline):
-                await worker._launch(Launch(slot, configuration, descriptors))
+                # Nothing is awaited between the welcome and the sending: what is revoked after
+                # the one arrives after the other.
+                await worker._launch(Launch(slot, configuration, descriptors, *known))
         except TimeoutError:
             await worker.end_now()
             raise WorkerFailed(f"the worker was not ready within {deadline:g} s") from None
@@ -104,26 +147,93 @@ class WorkerProcess:
     async def _launch(self, launch: Launch) -> None:
         try:
             await self._channel.send(launch)
-            answer = await self._channel.receive()
+            answer = await asyncio.shield(self._launched)
         except ChannelClosed:
             how = describe_end(await self.ended())
             raise WorkerFailed(f"the worker {how} before it was ready") from None
         if isinstance(answer, Failed):
             await self.ended()
             raise WorkerFailed(answer.reason, answer.exit_code)
+        self.state = "ready"
+
+    async def _listen(self) -> None:
+        """Pass on what the worker says, until it says no more."""
+        try:
+            with contextlib.suppress(ChannelClosed):
+                while True:
+                    self._heard(await self._channel.receive())
+        finally:
+            self._drains.set()
+            questions: list[asyncio.Future[Any]] = [self._launched, *self._questions.values()]
+            for question in questions:
+                if not question.done():
+                    question.set_exception(ChannelClosed())
+                    # Nobody may be waiting any more, which is no reason to complain.
+                    question.exception()
+
+    def _heard(self, message: Message) -> None:
+        match message:
+            case Ready() | Failed():
+                if not self._launched.done():
+                    self._launched.set_result(message)
+            case Draining():
+                self._drains.set()
+            case Applied(number) | Report(number):
+                question = self._questions.pop(number, None)
+                if question is not None and not question.done():
+                    question.set_result(message)
+
+    async def _ask(self, question: Revoke | AskReport) -> Answer:
+        answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._questions[question.number] = answer
+        try:
+            if self._listening.done():
+                raise ChannelClosed
+            await self._channel.send(question)
+            return await answer
+        finally:
+            self._questions.pop(question.number, None)
+
+    def _number(self) -> int:
+        self._asked += 1
+        return self._asked
+
+    async def revoke(self, entries: list[dict[str, Any]]) -> str | None:
+        """Have it refuse what is revoked; give why it does not, if so. Waits for its answer.
+
+        Raises:
+            ChannelClosed: It is gone.
+        """
+        answer = await self._ask(Revoke(self._number(), entries))
+        assert isinstance(answer, Applied)  # noqa: S101 - by its number it answers this
+        return answer.problem
+
+    async def report(self) -> dict[str, Any]:
+        """Ask how it is. Waits for its answer.
+
+        Raises:
+            ChannelClosed: It is gone.
+        """
+        answer = await self._ask(AskReport(self._number()))
+        assert isinstance(answer, Report)  # noqa: S101 - by its number it answers this
+        return answer.document
 
     async def ended(self) -> int:
         """Wait until the process has ended; give its exit code, or minus its signal."""
         code = await asyncio.shield(self._end)
+        # It may have said something last.
+        await asyncio.wait({self._listening}, timeout=LAST_WORDS)
+        self._listening.cancel()
         await self._channel.close()
         return code
 
     async def stop_accepting(self) -> None:
         """Tell it to drain, and wait until it accepts no more connections."""
+        self.state = "draining"
         self._process.terminate()
-        with contextlib.suppress(ChannelClosed, TimeoutError):
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_DEADLINE):
-                await self._channel.receive()
+                await self._drains.wait()
 
     async def drained(self, until: float) -> bool:
         """Wait while it drains, and end it when the loop's time is `until`; give if it was done."""

@@ -1,0 +1,9 @@
+"""The admin server: what operators ask and tell a running gateway.
+
+control      what the supervisor offers (a Protocol) and what it answers
+models       the forms of requests and replies, of which the OpenAPI document is made
+application  the paths
+guard        who may ask, and how much: before anything of a request is believed
+problems     errors as application/problem+json
+server       uvicorn on a socket of the supervisor's, in its event loop
+"""

@@ -1,0 +1,85 @@
+"""What the supervisor offers to the admin server, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from pygateway.errors import ConfigurationProblem
+from pygateway.revocation.entry import Revocation
+
+
+@dataclass(frozen=True)
+class Unheard:
+    """A worker that may still accept what is revoked.
+
+    Attributes:
+        slot: Which of the workers it is.
+        pid: Its process.
+        reason: Why.
+    """
+
+    slot: int
+    pid: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Revoked:
+    """What became of a revocation.
+
+    Attributes:
+        changed: How many of the entries were not known yet.
+        unheard: Workers of this gateway that may not heed it yet.
+        shared: Whether other gateways are told through Redis.
+        problem: Why they are not told yet, if so.
+    """
+
+    changed: int
+    unheard: list[Unheard]
+    shared: bool
+    problem: str | None
+
+    @property
+    def complete(self) -> bool:
+        """Whether no gateway accepts any of those tokens any more, or will in a moment."""
+        return not self.unheard and self.problem is None
+
+
+@dataclass(frozen=True)
+class Reloaded:
+    """What became of a reload.
+
+    Attributes:
+        reason: Why the running configuration stays; None when it was replaced.
+        problems: What is wrong with the new one.
+    """
+
+    reason: str | None = None
+    problems: Sequence[ConfigurationProblem] = field(default=())
+
+
+class Control(Protocol):
+    """A running gateway, seen by its admin server."""
+
+    async def revoke(self, entries: Sequence[Revocation]) -> Revoked:
+        """Refuse tokens from now on; raises LedgerFull and JournalFailed."""
+
+    def revocations(self) -> list[Revocation]:
+        """Give what is revoked now."""
+
+    def needed_life(self, issuer: str | None) -> float:
+        """Give the seconds for which tokens of an issuer can be valid at most."""
+
+    async def status(self) -> dict[str, Any]:
+        """Describe everything."""
+
+    async def reload(self) -> Reloaded:
+        """Load the configuration again."""
+
+    def drain(self) -> None:
+        """Stop as TERM would."""
+
+    def unreadiness(self) -> list[str]:
+        """Give what keeps the gateway from serving; nothing when it is ready."""

@@ -1,0 +1,111 @@
+"""The forms of requests and replies, of which the OpenAPI document is made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from pygateway.config.syntax.times import Time
+from pygateway.revocation.entry import LONGEST_NAME
+
+
+class RevocationRequest(BaseModel):
+    """Which tokens end: one (`jti`), those of a subject (`sub`), or all before a time."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    jti: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=LONGEST_NAME,
+        description="The token with this identifier; of an API key, its `id`.",
+    )
+    sub: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=LONGEST_NAME,
+        description="Tokens of this subject; of API keys, the owner.",
+    )
+    issuer: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=LONGEST_NAME,
+        description="Whose tokens: `iss`, or the name of a provider whose credentials have none."
+        " Left out, every issuer's.",
+    )
+    issued_before: Time | None = Field(
+        default=None,
+        description="Only tokens that were issued before this time; those that do not say when are"
+        " taken for older. Left out with `sub`, now.",
+    )
+    expires: Time | None = Field(
+        default=None,
+        description="When the revocation is forgotten. Left out, when the last token that it is"
+        " about must have expired.",
+    )
+
+
+class RevocationEntry(BaseModel):
+    """A revocation as it is held. Times are seconds since 1970."""
+
+    jti: str | None = None
+    sub: str | None = None
+    issuer: str | None = None
+    issued_before: float | None = None
+    expires: float
+
+
+class UnheardWorker(BaseModel):
+    """A worker that may still accept the tokens."""
+
+    worker: int = Field(description="Which of the workers.")
+    pid: int
+    reason: str
+
+
+class RevocationReply(BaseModel):
+    """What became of the revocations."""
+
+    complete: bool = Field(
+        description="Whether every worker here heeds them, and every other gateway is told."
+    )
+    changed: int = Field(description="How many of them were not known yet.")
+    unheard: list[UnheardWorker] = Field(description="Workers here that may not heed them yet.")
+    shared: bool = Field(description="Whether other gateways are told, through Redis.")
+    problem: str | None = Field(
+        description="Why other gateways are not told yet; they will be, once Redis answers."
+    )
+    revocations: list[RevocationEntry]
+
+
+class RevocationList(BaseModel):
+    """What is revoked now."""
+
+    total: int
+    revocations: list[RevocationEntry] = Field(description="The first `limit` of them.")
+
+
+class ReloadReply(BaseModel):
+    """The configuration was replaced."""
+
+    reloaded: bool = True
+
+
+class DrainReply(BaseModel):
+    """The gateway is about to end."""
+
+    draining: bool = True
+
+
+class StatusReply(BaseModel):
+    """How everything is."""
+
+    model_config = ConfigDict(extra="allow")
+
+    version: str
+    status: str = Field(description="`ok`, `draining`, or `degraded` where something is missing.")
+    problems: list[str] = Field(description="What is missing, a sentence each.")
+    configuration: dict[str, Any]
+    workers: list[dict[str, Any]]
+    revocations: dict[str, Any]

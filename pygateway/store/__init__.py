@@ -1,0 +1,5 @@
+"""What gateways share: Redis.
+
+store    what a client offers, and how it fails
+redis    makes clients from the configuration
+"""

@@ -1,0 +1,164 @@
+"""What the admin server offers, done with the supervisor's parts; the parts that it needs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from time import time
+from typing import Any, Protocol
+
+from pygateway.admin.control import Reloaded, Revoked
+from pygateway.config import Config
+from pygateway.revocation.entry import Revocation
+from pygateway.revocation.lifetime import needed_life
+from pygateway.revocation.register import Prepared, Register
+from pygateway.supervisor.administration import Administration
+from pygateway.supervisor.assembly import Assembly
+from pygateway.supervisor.listening import Plan
+from pygateway.supervisor.status import ConfigurationState, describe
+
+
+class Operated(Protocol):
+    """What a supervisor says of itself, and lets be asked of it."""
+
+    configuration: ConfigurationState
+
+    @property
+    def draining(self) -> bool:
+        """Whether it is about to end."""
+
+    @property
+    def listeners(self) -> list[str]:
+        """Addresses that it listens on."""
+
+    @property
+    def has_all_workers(self) -> bool:
+        """Whether every worker listens."""
+
+    def reload(self) -> Coroutine[Any, Any, Reloaded]:
+        """Load the configuration again."""
+
+    def drain(self) -> None:
+        """Stop as TERM would."""
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """What a configuration needs beside its workers, opened but not yet in use."""
+
+    config: Config
+    register: Prepared
+    admin: Plan
+
+
+class Operations:
+    """Keeps revocations, tells workers of them, and runs the admin server.
+
+    Args:
+        supervisor: Whose operations they are.
+        config: The configuration that it starts with.
+    """
+
+    def __init__(self, supervisor: Operated, config: Config) -> None:
+        self._supervisor = supervisor
+        self._config = config
+        self._register = Register()
+        self._administration = Administration(self)
+        self.assembly = Assembly(self._known)
+
+    def _known(self) -> tuple[list[dict[str, Any]], float | None]:
+        return [entry.to_json() for entry in self._register.held()], self._register.fresh_until
+
+    async def prepare(self, config: Config) -> Preparation:
+        """Open what a configuration needs. `adopt` or `abandon` has to follow.
+
+        Raises:
+            CannotListen: The admin server's address cannot be bound.
+            JournalFailed: The file of revocations cannot be opened.
+            LedgerFull: More is revoked than the configuration allows.
+        """
+        register = await self._register.prepare(config)
+        try:
+            return Preparation(config, register, self._administration.prepare(config))
+        except BaseException:
+            self._register.abandon(register)
+            raise
+
+    def abandon(self, preparation: Preparation) -> None:
+        """Leave everything as it was."""
+        self._register.abandon(preparation.register)
+        self._administration.abandon(preparation.admin)
+
+    async def keep(self, preparation: Preparation) -> None:
+        """Keep revocations as the configuration says."""
+        await self._register.adopt(preparation.register)
+
+    def offer(self, preparation: Preparation) -> list[str]:
+        """Run the admin server as the configuration says; give its addresses."""
+        self._config = preparation.config
+        self._administration.adopt(preparation.config, preparation.admin)
+        return preparation.admin.names()
+
+    async def close(self) -> None:
+        """End everything."""
+        await self._administration.close()
+        await self.assembly.close()
+        await self._register.close()
+
+    # What follows is `pygateway.admin.control.Control`.
+
+    async def revoke(self, entries: Sequence[Revocation]) -> Revoked:
+        """Refuse tokens from now on.
+
+        Raises:
+            LedgerFull: They do not all fit; none was taken.
+            JournalFailed: They cannot be kept; none was taken.
+        """
+        changes = await self._register.take(entries)
+        # Everything is said, not the changes alone: somebody who asks again wants to be sure.
+        document = [entry.to_json() for entry in entries]
+        unheard, problem = await asyncio.gather(
+            self.assembly.tell(document), self._register.publish(entries)
+        )
+        return Revoked(len(changes), unheard, self._register.is_shared, problem)
+
+    def revocations(self) -> list[Revocation]:
+        """Give what is revoked now."""
+        return self._register.held()
+
+    def needed_life(self, issuer: str | None) -> float:
+        """Give the seconds for which tokens of an issuer can be valid at most."""
+        return needed_life(self._config, issuer)
+
+    async def status(self) -> dict[str, Any]:
+        """Describe everything."""
+        return describe(
+            draining=self._supervisor.draining,
+            configuration=self._supervisor.configuration,
+            listeners=self._supervisor.listeners,
+            unreadiness=self.unreadiness(),
+            workers=await self.assembly.reports(),
+            revocations=self._register.statistics(),
+        )
+
+    async def reload(self) -> Reloaded:
+        """Load the configuration again."""
+        return await self._supervisor.reload()
+
+    def drain(self) -> None:
+        """Stop as TERM would."""
+        self._supervisor.drain()
+
+    def unreadiness(self) -> list[str]:
+        """Give what keeps the gateway from serving; nothing when it is ready."""
+        reasons = []
+        if self._supervisor.draining:
+            reasons.append("the gateway is draining")
+        elif not self._supervisor.has_all_workers:
+            reasons.append("workers are missing")
+        fresh_until = self._register.fresh_until
+        denies = self._config.auth.revocation.when_stale == "deny"
+        if denies and fresh_until is not None and time() > fresh_until:
+            reasons.append("revocations of other gateways may be missing")
+        return reasons

@@ -1,0 +1,85 @@
+"""Describes a running gateway, for `pygateway status` and the admin server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from time import time
+from typing import Any
+
+from pygateway import __version__
+
+
+@dataclass
+class ConfigurationState:
+    """What runs, and what became of the last reload.
+
+    Attributes:
+        loaded_at: Unix seconds at which the running configuration was taken into use.
+        refused_at: Unix seconds of the last reload, if it was refused.
+        refusal: Why it was.
+    """
+
+    loaded_at: float
+    refused_at: float | None = None
+    refusal: str | None = None
+
+    def describe(self) -> dict[str, Any]:
+        """Give it as JSON has it."""
+        return {
+            "loaded_at": timestamp(self.loaded_at),
+            "last_reload_successful": self.refusal is None,
+            "refused_at": None if self.refused_at is None else timestamp(self.refused_at),
+            "refusal": self.refusal,
+        }
+
+
+def timestamp(seconds: float) -> str:
+    """Write Unix seconds as RFC 3339 has it."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def loaded_now() -> ConfigurationState:
+    """The state after a configuration was taken into use."""
+    return ConfigurationState(time())
+
+
+def describe(
+    *,
+    draining: bool,
+    configuration: ConfigurationState,
+    listeners: list[str],
+    unreadiness: list[str],
+    workers: list[dict[str, Any]],
+    revocations: dict[str, Any],
+) -> dict[str, Any]:
+    """Join what the parts of a gateway say about themselves."""
+    problems = [*unreadiness, *_problems(configuration, workers, revocations)]
+    return {
+        "version": __version__,
+        "status": "draining" if draining else "degraded" if problems else "ok",
+        "problems": problems,
+        "listeners": listeners,
+        "configuration": configuration.describe(),
+        "workers": workers,
+        "revocations": revocations,
+    }
+
+
+def _problems(
+    configuration: ConfigurationState, workers: list[dict[str, Any]], revocations: dict[str, Any]
+) -> list[str]:
+    problems = []
+    if configuration.refusal is not None:
+        problems.append(f"the last reload was refused: {configuration.refusal}")
+    feed = revocations["redis"]
+    if feed is not None and not feed["connected"]:
+        problems.append(f"Redis is not followed: {feed['problem']}")
+    for worker in workers:
+        name = f"worker {worker['worker']} (pid {worker['pid']})"
+        report = worker["report"]
+        if report is None:
+            problems.append(f"{name} does not answer")
+        elif report.get("feed") is not None and not report["feed"]["connected"]:
+            problems.append(f"{name} does not follow Redis: {report['feed']['problem']}")
+    return problems
