@@ -77,6 +77,7 @@ def handle(arguments: argparse.Namespace) -> int:
         "provider of API keys",
         NEEDS_API_KEYS,
     )
+    now = time.time()
     key = PREFIX + secrets.token_urlsafe(KEY_BYTES)
     entry = {
         "id": arguments.id or f"{arguments.owner}-{secrets.token_hex(4)}",
@@ -85,7 +86,9 @@ def handle(arguments: argparse.Namespace) -> int:
         "scopes": arguments.scope,
         "roles": arguments.role,
         "claims": claims,
-        "expires": None if arguments.ttl is None else _moment(time.time() + arguments.ttl),
+        # When it was made: what is revoked as issued before some time is told from this.
+        "not_before": _moment(now),
+        "expires": None if arguments.ttl is None else _moment(now + arguments.ttl),
     }
     entry = {name: value for name, value in entry.items() if value}
     if arguments.json:

@@ -133,10 +133,17 @@ class SequenceNode(Node):
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """A key of a mapping and its value."""
+    """A key of a mapping and its value.
+
+    Attributes:
+        key: Where the key is.
+        value: The value.
+        end: Line and column just after the key, in a file.
+    """
 
     key: Position
     value: Node
+    end: tuple[int, int] | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -149,7 +156,7 @@ class MappingNode(Node):
     """
 
     entries: dict[str, Entry] = field(default_factory=dict)
-    duplicates: list[tuple[str, Node]] = field(default_factory=list)
+    duplicates: list[tuple[str, Entry]] = field(default_factory=list)
 
     def children(self) -> Iterator[tuple[str | int, Node]]:
         """Yield the values with their keys."""
@@ -165,7 +172,10 @@ class MappingNode(Node):
 
     def copied(self) -> MappingNode:
         """Return a mapping of copies."""
-        entries = {k: Entry(entry.key, entry.value.copied()) for k, entry in self.entries.items()}
+        entries = {
+            key: Entry(entry.key, entry.value.copied(), entry.end)
+            for key, entry in self.entries.items()
+        }
         return MappingNode(self.position, entries)
 
 

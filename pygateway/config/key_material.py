@@ -27,6 +27,8 @@ _CURVES: Final = {
 """Names of curves in cryptography, in JSON Web Keys, and in the native gate."""
 
 
+_EDWARDS_FIELD: Final = 2**255 - 19
+_EDWARDS_D: Final = -121665 * pow(121666, -1, _EDWARDS_FIELD) % _EDWARDS_FIELD
 _SIGN_BIT: Final = 0x80
 _SMALL_ORDER: Final = frozenset(
     bytes.fromhex(point)
@@ -99,11 +101,20 @@ def public_key_material(key_id: str | None, key: object, algorithms: list[str]) 
         material = key.public_bytes_raw()
         if material[:31] + bytes([material[31] & ~_SIGN_BIT]) in _SMALL_ORDER:
             raise KeyProblem("the key is a point of small order: anybody can sign for it")
+        if not _is_on_edwards_curve(material):
+            raise KeyProblem("the key is no point of the curve (RFC 8032 section 5.1.3)")
         return KeyMaterial(key_id, bound, "ed25519", material)
     if isinstance(key, ed448.Ed448PublicKey):
         bound = _fitting(algorithms, ("EdDSA",), "Ed448")
         return KeyMaterial(key_id, bound, "external", _public_key_info(key))
     raise KeyProblem("keys of this kind sign no tokens")
+
+
+def _is_on_edwards_curve(material: bytes) -> bool:
+    """Whether the key's y has an x (RFC 8032 section 5.1.3); a mangled key often has none."""
+    y = int.from_bytes(material, "little") & ~(1 << 255)
+    square = (y * y - 1) * pow(_EDWARDS_D * y * y + 1, -1, _EDWARDS_FIELD) % _EDWARDS_FIELD
+    return y < _EDWARDS_FIELD and pow(square, (_EDWARDS_FIELD - 1) // 2, _EDWARDS_FIELD) <= 1
 
 
 def _public_key_info(key: ec.EllipticCurvePublicKey | ed448.Ed448PublicKey) -> bytes:

@@ -195,21 +195,26 @@ def _check_api_keys(subject: Subject, path: Path, keys: ApiKeys) -> None:
         message = "there are no API keys: they are in `keys`, in a `file` or in Redis"
         subject.error("missing-key", message, path, key=True, allowed=("keys", "file", "redis"))
     ids: dict[str, int] = {}
-    hashes: set[str] = set()
+    hashes: dict[str, int] = {}
     for index, key in enumerate(keys.keys):
         place: Path = (*path, "keys", index)
         if key.id in ids:
-            first = subject.position(*path, "keys", ids[key.id], "id")
-            where = f", in line {first.line}" if first.line else ""
-            message = f"another API key has this id{where}"
-            subject.error("duplicate-name", message, (*place, "id"))
-        elif key.hash in hashes:
-            subject.error("bad-key", "another API key has this hash", (*place, "hash"))
+            where = _line_of(subject, (*path, "keys", ids[key.id], "id"))
+            subject.error("duplicate-name", f"another API key has this id{where}", (*place, "id"))
+        if key.hash in hashes:
+            # The gate would know the key as one of them only.
+            where = _line_of(subject, (*path, "keys", hashes[key.hash], "hash"))
+            subject.error("bad-key", f"another API key has this hash{where}", (*place, "hash"))
         ids.setdefault(key.id, index)
-        hashes.add(key.hash)
+        hashes.setdefault(key.hash, index)
         starts, ends = key.not_before, key.expires
         if starts is not None and ends is not None and starts >= ends:
             subject.error("out-of-range", "ends before it begins", (*place, "expires"))
+
+
+def _line_of(subject: Subject, path: Path) -> str:
+    line = subject.position(*path).line
+    return f", in line {line}" if line else ""
 
 
 def _check_forward_auth(subject: Subject, path: Path, service: ForwardAuth) -> None:

@@ -7,6 +7,7 @@ bounded before anything is built, and each carries its position.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -45,6 +46,9 @@ _TAGS_WITHOUT_MEANING: Final = {
     "tag:yaml.org,2002:seq",
     "tag:yaml.org,2002:map",
 }
+_BRACE_IN_TEXT: Final = re.compile(r"/\{")
+"""A parameter of a path pattern, which YAML takes for a mapping inside of brackets."""
+
 _LOADER: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -112,8 +116,11 @@ def read_text(text: str, source: Source, findings: Findings) -> Node | None:
     except yaml.MarkedYAMLError as error:
         position = _last_within(builder.position(error.problem_mark or error.context_mark))
         what = ", ".join(part for part in (error.context, error.problem) if part)
-        if any("${" in line for line in source.lines[(position.line or 1) - 1 : position.line]):
+        written = "".join(source.lines[(position.line or 1) - 1 : position.line])
+        if "${" in written:
             what += "; inside { } and [ ], ${...} needs quotes"
+        elif _BRACE_IN_TEXT.search(written):
+            what += "; inside { } and [ ], text with { or } needs quotes"
         findings.add("bad-yaml", f"not YAML: {what}", position)
         return None
     except yaml.YAMLError as error:
@@ -137,6 +144,10 @@ def _last_within(position: Position) -> Position:
     return Position(position.source, len(lines), len(lines[-1]) + 1 if lines else 1)
 
 
+def _end_of(mark: Mark | None) -> tuple[int, int] | None:
+    return None if mark is None else (mark.line + 1, mark.column + 1)
+
+
 @dataclass(slots=True)
 class _Frame:
     """A list or mapping that is not complete yet."""
@@ -145,6 +156,7 @@ class _Frame:
     anchor: str | None
     key: str | None = None
     key_mark: Mark | None = None
+    key_end: Mark | None = None
     merged: list[Node] = field(default_factory=list)
 
 
@@ -209,14 +221,13 @@ class _Builder:
         self._check_tag(event)
         if self._expects_key():
             frame = self._stack[-1]
-            frame.key, frame.key_mark = event.value, event.start_mark
+            frame.key, frame.key_mark, frame.key_end = event.value, event.start_mark, event.end_mark
             return
         plain_and_empty = event.implicit[0] and not event.tag and event.value in NO_VALUE
-        end = event.end_mark
         node = ScalarNode(
             self.position(event.start_mark),
             None if plain_and_empty else event.value,
-            (end.line + 1, end.column + 1) if end else None,
+            _end_of(event.end_mark),
             bare=event.implicit[0] and not event.tag and looks_like_json(event.value),
         )
         self._complete(node, event.anchor)
@@ -246,21 +257,22 @@ class _Builder:
         if isinstance(frame.node, SequenceNode):
             frame.node.items.append(node)
             return
-        key, mark = frame.key or "", frame.key_mark
-        frame.key = frame.key_mark = None
+        key, mark, end = frame.key or "", frame.key_mark, frame.key_end
+        frame.key = frame.key_mark = frame.key_end = None
         if key == "<<":
             frame.merged.extend(node.items if isinstance(node, SequenceNode) else [node])
             return
+        entry = Entry(self.position(mark), node, _end_of(end))
         first = frame.node.entries.get(key)
         if first is not None:
             self._findings.add(
                 "duplicate-key",
                 f"the key is already there, in line {first.key.line}",
-                self.position(mark),
+                entry.key,
             )
-            frame.node.duplicates.append((key, node))
+            frame.node.duplicates.append((key, entry))
             return
-        frame.node.entries[key] = Entry(self.position(mark), node)
+        frame.node.entries[key] = entry
 
     def _merge(self, into: MappingNode, merged: Node) -> None:
         """Add the keys of `<<` that are not there yet (YAML's merge key type)."""

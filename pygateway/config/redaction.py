@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Final, NamedTuple
 
-from .document import MappingNode, Node, Path, ScalarNode, Source
+from .document import MappingNode, Node, Path, Position, ScalarNode, Source
+from .model.api_keys import ApiKey, ApiKeys
+from .model.providers import Provider, SharedSecret
+from .refusal import nearest
 
 _SECRET_KEY: Final = re.compile(
     r"secret|passw|pepper|token|credential(?!s$)|api[_-]?key|private[_-]?key|authorization|cookie|signature",
@@ -25,39 +30,83 @@ _IN_AUTH: Final = frozenset({"value", "hash", "pem"})
 _NOT_IN_AUTH: Final = frozenset({"token_bytes", "token_from", "claims_to_headers"})
 """Keys inside of `auth` that sound like secrets and hold names and numbers."""
 
+_VAULTS: Final = frozenset({"secrets", "api_keys"})
+"""Keys of a provider in which everything is a secret but what is listed below."""
+
+_NAMED: Final = frozenset({"routes", "upstreams", "rate_limits"})
+"""What has names that users choose, which may sound like anything."""
+
+_KEYS_IN_VAULTS: Final = frozenset(
+    {*SharedSecret.model_fields, *ApiKeys.model_fields, *ApiKey.model_fields}
+)
+_SHOWN_IN_VAULTS: Final = frozenset(
+    {"id", "owner", "scopes", "roles", "not_before", "expires", "redis", "file"}
+    | {key for key in _KEYS_IN_VAULTS if key.endswith("_file")}
+)
+_VAULT_LINE: Final = re.compile(
+    r"\s*(?:-\s+)?[\"']?(?:secrets?|api[_-]?keys?)[\"']?\s*:", re.IGNORECASE
+)
+_LINE_IN_VAULT: Final = re.compile(
+    rf"(?P<key>\s*(?:-\s+)*(?:[\"']?(?:{'|'.join(sorted(_KEYS_IN_VAULTS))})[\"']?\s*:\s*)?)(?P<value>.*)"
+)
+
+
+class _Span(NamedTuple):
+    """Text of a source; lines and columns count from 1, and the end is just after it."""
+
+    start: Position
+    end: tuple[int, int] | None
+
 
 def redact(source: Source, root: Node | None, within: Path = ()) -> None:
-    """Mask every value in the source's lines that may be a secret.
+    """Mask everything in the source's lines that may be a secret.
 
     Masked are the values of header changes, of keys that sound like secrets, and user information
-    in URLs. Without a document, because it is no YAML, keys are recognised line by line.
+    in URLs; and beside secrets and API keys, what is no key there, because it may be one itself.
+    Without a document, because it is no YAML, keys are recognised line by line.
 
     Args:
         source: What is masked.
         root: The document in it.
         within: Where the document belongs, if it is a part of another one.
     """
-    for node in _secret_scalars(root, within) if root else ():
-        _mask(source, node)
-    for index, line in enumerate(source.lines):
-        shown = _USER_INFORMATION.sub(_stars, line)
-        if root is None:
-            shown = _SECRET_LINE.sub(_masked_line, shown)
-        source.lines[index] = shown
+    if root is None:
+        _mask_unread(source.lines, in_vault=_inside_vault(within) is not None)
+    else:
+        for span in _secret_spans(root, within):
+            _mask(source, span)
+    source.lines[:] = [_USER_INFORMATION.sub(_stars, line) for line in source.lines]
 
 
-def _secret_scalars(node: Node, path: Path) -> list[ScalarNode]:
+def hides_key(path: Path) -> bool:
+    """Tell whether the last key of a path is masked: it is unknown, and stands beside secrets."""
+    inside = _inside_vault(path)
+    if not inside or inside[0] == "claims":
+        return False
+    return len(inside) > 1 or inside[0] not in _KEYS_IN_VAULTS
+
+
+def _secret_spans(node: Node, path: Path) -> Iterator[_Span]:
     if isinstance(node, ScalarNode):
         shown = node.text is None or _ONLY_A_REFERENCE.fullmatch(node.text)
-        return [node] if _is_secret(path) and not shown else []
-    found = [s for key, child in node.children() for s in _secret_scalars(child, (*path, key))]
-    if isinstance(node, MappingNode):
-        for key, duplicate in node.duplicates:
-            found += _secret_scalars(duplicate, (*path, key))
-    return found
+        if not shown and _is_secret(path):
+            yield _Span(node.position, node.end)
+    elif isinstance(node, MappingNode):
+        for key, entry in (*node.entries.items(), *node.duplicates):
+            inside = (*path, key)
+            if hides_key(inside):
+                yield _Span(entry.key, entry.end)
+            yield from _secret_spans(entry.value, inside)
+    else:
+        # Which item it is makes no difference, so what was found out about the first is known.
+        for _, child in node.children():
+            yield from _secret_spans(child, (*path, 0))
 
 
 def _is_secret(path: Path) -> bool:
+    inside = _inside_vault(path)
+    if inside is not None:
+        return len(inside) != 1 or inside[0] not in _SHOWN_IN_VAULTS
     keys = [key for key in path if isinstance(key, str)]
     if keys and keys[-1].endswith("_file"):
         return False
@@ -72,16 +121,66 @@ def _is_secret(path: Path) -> bool:
     return bool(keys) and bool(_SECRET_KEY.search(keys[-1]))
 
 
-def _mask(source: Source, node: ScalarNode) -> None:
-    """Replace a value by as many asterisks, so that columns stay where they are."""
-    if node.end is None or node.position.line is None or node.position.column is None:
+@lru_cache(maxsize=256)
+def _inside_vault(path: Path) -> tuple[str, ...] | None:
+    """Return the keys that lead on from secrets or API keys; None if a path is not into them."""
+    if path and path[0] in _NAMED:
+        return None
+    # A provider may have any name; a list in place of providers has none.
+    of_provider = path[:2] == ("auth", "providers") and len(path) > 3 and isinstance(path[3], str)
+    keys = [key for key in path[3 if of_provider else 0 :] if isinstance(key, str)]
+    for index, key in enumerate(keys):
+        if key in _NOT_IN_AUTH:
+            return None
+        if _is_vault(key, of_provider=of_provider and index == 0):
+            after = keys[index + 1 :]
+            return tuple(after[1:] if after[:1] == ["keys"] else after)
+    return None
+
+
+@lru_cache(maxsize=256)
+def _is_vault(key: str, *, of_provider: bool) -> bool:
+    if key in _VAULTS:
+        return True
+    if key.endswith("_file"):
+        return False
+    if of_provider and key not in Provider.model_fields:
+        return bool(_SECRET_KEY.search(key)) or nearest(key, Provider.model_fields) in _VAULTS
+    return bool(_SECRET_KEY.search(key))
+
+
+def _mask(source: Source, span: _Span) -> None:
+    """Replace text by as many asterisks, so that columns stay where they are."""
+    start_line, start_column = span.start.line, span.start.column
+    if span.end is None or start_line is None or start_column is None:
         return
-    last_line, last_column = node.end
-    for number in range(node.position.line, min(last_line, len(source.lines)) + 1):
+    last_line, last_column = span.end
+    for number in range(start_line, min(last_line, len(source.lines)) + 1):
         line = source.lines[number - 1]
-        start = node.position.column - 1 if number == node.position.line else 0
+        start = start_column - 1 if number == start_line else 0
         end = last_column - 1 if number == last_line else len(line)
         source.lines[number - 1] = line[:start] + "*" * (end - start) + line[end:]
+
+
+def _mask_unread(lines: list[str], *, in_vault: bool) -> None:
+    """Mask lines that are no YAML together; what is indented under a key is taken to be in it."""
+    vault: int | None = -1 if in_vault else None  # the indentation of its key
+    for index, line in enumerate(lines):
+        text = line.lstrip()
+        indent = len(line) - len(text)
+        ends = vault is not None and (indent < vault or (indent == vault and text[:1] != "-"))
+        if text and ends:
+            vault = None
+        if vault is not None:
+            lines[index] = _LINE_IN_VAULT.sub(_masked_value, line, count=1)
+            continue
+        if _VAULT_LINE.match(line):
+            vault = indent
+        lines[index] = _SECRET_LINE.sub(_masked_line, line)
+
+
+def _masked_value(match: re.Match[str]) -> str:
+    return match["key"] + "*" * len(match["value"])
 
 
 def _masked_line(match: re.Match[str]) -> str:

@@ -29,6 +29,7 @@ from .findings import Findings
 from .introspection import EXTENSION_PREFIX, bounds_of, keys_of, section_at
 from .later import later_feature
 from .model.root import Config
+from .redaction import hides_key
 from .refusal import nearest
 from .syntax.files import DIRECTORY
 
@@ -98,9 +99,11 @@ def _report_unknown(root: MappingNode, path: Path, findings: Findings) -> None:
         return
     section = section_at(Config, path[:-1])
     allowed = keys_of(section) if section else ()
+    # Beside secrets, what is taken for a key may be one itself.
+    name = "this" if hides_key(path) else f"`{key}`"
     findings.add(
         "unknown-key",
-        f"`{key}` is not a key here",
+        f"{name} is not a key here",
         position,
         allowed=allowed,
         suggestion=nearest(key, allowed),

@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from pygateway import _core
-from pygateway.config import Config, ConfigurationError, build_gate, gate_specification, load
+from pygateway.config import (
+    Config,
+    ConfigurationError,
+    build_gate,
+    gate_specification,
+    load,
+    load_text,
+)
 from pygateway.config.api_keys import digest_of, entries_of, pepper_of
 from pygateway.errors import ConfigurationProblem
 
@@ -40,7 +47,7 @@ def test_what_the_native_gate_is_given(tmp_path: Path) -> None:
     config = config_of(
         tmp_path,
         f"keys: [{{id: k1, hash: {HASH.upper()}, owner: acme, scopes: [a, b], roles: [r],"
-        " claims: {plan: gold, seats: 20, sub: forged, deep: {x: [true, '1', 1.5]}},"
+        " claims: {plan: gold, seats: 20, exp: 1.5e9, deep: {x: [true, '1', 1.5]}},"
         " not_before: 2020-01-01, expires: '2030-01-31T12:00:00+01:00'}]",
     )
     keys = config.auth.providers["partners"].api_keys
@@ -54,6 +61,7 @@ def test_what_the_native_gate_is_given(tmp_path: Path) -> None:
         "roles": ["r"],
         "plan": "gold",
         "seats": 20,
+        "exp": 1.5e9,
         "deep": {"x": [True, "1", 1.5]},
     }
     assert (entry.not_before, entry.expires) == (1577836800.0, 1896087600.0)
@@ -141,7 +149,64 @@ def test_an_id_and_a_hash_are_there_once(tmp_path: Path) -> None:
         f" {{id: b, hash: {HASH}, owner: o, not_before: 2030-01-01, expires: 2029-01-01}}]",
     )
     assert [problem.code for problem in found] == ["duplicate-name", "bad-key", "out-of-range"]
-    assert "line 4" in found[0].message
+    assert all("line 4" in problem.message for problem in found[:2])
+    assert found[1].source_line is not None
+    assert found[1].column is not None
+    assert found[1].source_line[: found[1].column - 1].endswith("{id: b, hash: ")
+
+
+def test_a_hash_is_there_once_in_all_files_and_spellings(tmp_path: Path) -> None:
+    (problem,) = problems(
+        tmp_path,
+        f"keys: [{{id: a, hash: {HASH}, owner: o}}], file: keys.yaml",
+        f"- id: b\n  hash: {HASH.upper()}\n  owner: p\n",
+    )
+    assert (problem.file, problem.line, problem.column) == (str(tmp_path / "keys.yaml"), 2, 9)
+    assert problem.code == "bad-key"
+
+
+def test_all_that_is_wrong_with_a_copied_key_is_said_at_once(tmp_path: Path) -> None:
+    key = f"{{id: a, hash: {HASH}, owner: o}}"
+    found = problems(tmp_path, f"keys: [{key}, {key}]")
+    assert [problem.code for problem in found] == ["duplicate-name", "bad-key"]
+
+
+@pytest.mark.parametrize(
+    "claims",
+    ["exp: x", "exp: '5'", "nbf: null", "iat: 2026-01-01", "iat: true", "exp: [5]"]
+    + [f"{name}: a" for name in ("iss", "sub", "jti", "scope", "roles")],
+)
+def test_claims_that_the_gate_refuses_or_writes_itself(tmp_path: Path, claims: str) -> None:
+    (problem,) = problems(
+        tmp_path, f"keys: [{{id: a, hash: {HASH}, owner: o, claims: {{ok: 1, {claims}}}}}]"
+    )
+    assert problem.code == "bad-claim"
+    assert claims.partition(":")[0] in problem.message
+    assert problem.source_line is not None
+    assert problem.column is not None
+    assert problem.source_line[: problem.column - 1].endswith(claims.partition(":")[0] + ": ")
+
+
+def test_claims_are_text_that_json_has() -> None:
+    key = f"{{id: a, hash: {HASH}, owner: o, claims: {{a: ['${{TEXT}}']}}}}"
+    text = f"auth: {{providers: {{a: {{api_keys: {{pepper: {PEPPER}, keys: [{key}]}}}}}}}}"
+    with pytest.raises(ConfigurationError) as caught:
+        load_text(text, {"TEXT": "\udc80"})  # a byte of the environment that is no UTF-8
+    assert [problem.code for problem in caught.value.problems] == ["bad-claim"]
+
+
+def test_every_such_claim_of_a_key_is_named_at_once(tmp_path: Path) -> None:
+    found = problems(
+        tmp_path,
+        f"keys: [{{id: a, hash: {HASH}, owner: o, claims: {{sub: a, exp: x, jti: b}}}}]",
+    )
+    assert [problem.code for problem in found] == ["bad-claim"] * 3
+
+
+def test_an_owner_has_as_many_bytes_as_the_gate_takes(tmp_path: Path) -> None:
+    build_gate(config_of(tmp_path, f"keys: [{{id: a, hash: {HASH}, owner: {'é' * 512}}}]"))
+    (problem,) = problems(tmp_path, f"keys: [{{id: a, hash: {HASH}, owner: {'é' * 513}}}]")
+    assert problem.code == "bad-name"
 
 
 @pytest.mark.parametrize("time", ["soon", "2030-13-01", "2030-01-31T12:00:00", "-1", "1e9", "[]"])

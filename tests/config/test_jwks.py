@@ -102,6 +102,7 @@ def test_algorithms_are_bound_to_keys(
         (jwk_of("Ed25519", x=base64url(bytes(31))), "its numbers are no key"),
         (jwk_of("Ed25519", x=base64url(bytes(32))), "point of small order"),
         (jwk_of("Ed25519", x=base64url(b"\x01" + bytes(30) + b"\x80")), "point of small order"),
+        (jwk_of("Ed25519", x=base64url(b"\x02" + bytes(31))), "no point of the curve"),
         ({"kty": "LMS"}, "its `kty` is not known"),
         ({"kty": ["RSA"]}, "its `kty` is not known"),
         ({}, "its `kty` is not known"),

@@ -46,11 +46,45 @@ def shown(text: str) -> list[str]:
         auth(f"api_keys: {{pepper: {HIDDEN}, keys: []"),
         auth(f"api_keys: {{keys: [{{id: a, hash: {HIDDEN}, owner: b}}]}}"),
         auth(f"forward_auth: {{url: 'http://u:{HIDDEN}@h'}}"),
+        auth(f"secrets: [{{valeu: {HIDDEN}}}]"),
+        auth(f"secrets: [{{id: a, {HIDDEN}: 1}}]"),
+        auth(f"secrets: {{{HIDDEN}: 1}}"),
+        auth(f"secrets: {{{HIDDEN}: 1, {HIDDEN}: 2}}"),
+        auth(f"secrets: [{{id: {{a: {HIDDEN}}}}}]"),
+        auth(f"secrets: [[{HIDDEN}]]"),
+        auth(f"secret: [{{valeu: {HIDDEN}}}]"),
+        auth(f"secerts: [{{valeu: {HIDDEN}}}]"),
+        auth(f"api_kyes: {{peper: {HIDDEN}}}"),
+        auth(f"api_keys: {{peper: {HIDDEN}}}"),
+        auth(f"api_keys: {{keys: {HIDDEN}}}"),
+        auth(f"api_keys: {{keys: [{HIDDEN}]}}"),
+        auth(f"api_keys: {{keys: {{{HIDDEN}: 1}}}}"),
+        auth(f"api_keys: {{keys: [{{hsah: {HIDDEN}, owner: b}}]}}"),
+        auth(f"api_keys: {{keys: [{{id: a, claims: {{exp: {HIDDEN}}}}}]}}"),
+        auth(f"api_keys: {HIDDEN}"),
+        auth(f"secrets: [{{valeu: &a {HIDDEN}}}, {{valeu: *a}}]"),
+        f"auth: {{providers: [{{secrets: [{{valeu: {HIDDEN}}}]}}]}}",
+        f"auth: {{main: {{secrets: [{{valeu: {HIDDEN}}}]}}}}",
+        f"auth: {{providers: {{api_keys: {{api_keys: {{peper: {HIDDEN}}}}}}}}}",
+        f"x-secrets: &a [{{valeu: {HIDDEN}}}]\nauth: {{providers: {{a: {{secrets: *a}}}}}}",
+        f"x-b: &a {{valeu: {HIDDEN}}}\nauth: {{providers: {{a: {{secrets: [{{<<: *a}}]}}}}}}",
+        f"auth:\n  providers:\n    a:\n      secrets:\n      - valeu: '{HIDDEN}' x\n",
+        f"auth:\n providers:\n  a:\n   api_keys:\n    keys:\n    - hsah: '{HIDDEN}' x",
+        f"auth:\n  providers:\n    a:\n      api_keys:\n        '{HIDDEN}' x: 1",
         f"auth:\n  providers: [\n  {HIDDEN * 6}\n",  # a line of a key in PEM form
     ],
 )
 def test_secrets_are_masked(text: str) -> None:
     assert any("*" in line for line in shown(text))
+
+
+def test_a_secret_in_place_of_a_key_is_in_no_message() -> None:
+    problem = problems_of(auth(f"secrets: [{{{HIDDEN}: 1}}]"))[0]
+    assert problem.code == "unknown-key"
+    assert problem.message == "this is not a key here"
+    problem = problems_of(auth(f"secrets: [{{valeu: {HIDDEN}}}]"))[0]
+    assert problem.suggestion == "value"
+    assert "value" in problem.allowed
 
 
 def test_secrets_of_several_lines_are_masked() -> None:
@@ -88,6 +122,13 @@ def test_references_and_files_are_shown() -> None:
         auth("token_from: [{cookie: 'se ssion'}], secrets: [{value: x}]").replace("x}]", "}]"),
         auth("claims_to_headers: {password_changed: 'X Y'}, issuer: i, discovery: off"),
         "auth: {token_bytes: 1}",
+        auth("api_keys: {file: [], redis: maybe}"),
+        auth("api_keys: {keys: [{id: '', owner: '', expires: never, not_before: 1, roles: ['']}]}"),
+        auth("api_keys: {keys: [{id: a, scopes: ['a b']}]}"),
+        auth("secrets: [{id: '', value_file: none}]"),
+        auth("audience: api"),
+        "auth: {providers: {secrets: {audience: api}, api_keys: {isuer: i}}}",
+        "upstreams: {token-service: {endpoints: ['ftp://a'], blancer: x}}",
         route("upstream: users, auth: {authorization: replace}"),
         route("upstream: users, auth: {claims: {token_use: [[]]}}"),
     ],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final, Self
+from typing import Annotated, Any, Final, Self
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
@@ -19,6 +19,17 @@ MINIMUM_PEPPER: Final = 32
 """Bytes: as many as the hash has (RFC 2104 section 3)."""
 
 MAXIMUM_KEYS: Final = 100_000
+
+_CLAIMS_OF_KEYS: Final = {
+    "iss": "it is the provider",
+    "sub": "it is the `owner`",
+    "jti": "it is the `id`",
+    "scope": "it is made of `scopes`",
+    "roles": "it is made of `roles`",
+}
+"""Claims that other settings are about, and which."""
+
+_CLAIMS_OF_TIME: Final = frozenset({"exp", "nbf", "iat"})
 
 _DIGEST = re.compile(r"[0-9A-Fa-f]{64}", re.ASCII)
 
@@ -38,6 +49,18 @@ def _check_hash(text: str) -> str:
     return text.lower()
 
 
+def _check_claims(claims: dict[str, Any]) -> dict[str, Any]:
+    for name, value in claims.items():
+        if name in _CLAIMS_OF_KEYS:
+            message = f"the gateway writes `{name}` itself: {_CLAIMS_OF_KEYS[name]}"
+            raise refusal("bad-claim", message, at=(name,))
+        is_number = isinstance(value, int | float) and not isinstance(value, bool)
+        if name in _CLAIMS_OF_TIME and not is_number:
+            message = f"`{name}` is a number: seconds since 1970 (RFC 7519 section 2)"
+            raise refusal("bad-claim", message, at=(name,))
+    return claims
+
+
 class ApiKey(Section):
     """One API key: its keyed hash, whose it is, and what it permits."""
 
@@ -54,8 +77,10 @@ class ApiKey(Section):
     roles: ListOf[ClaimText] = Field(
         default=(), max_length=1000, description="Roles of its owner: the claim `roles`."
     )
-    claims: MappingOf[ClaimText, JsonValue] = Field(
-        default_factory=dict, max_length=100, description="More claims, as JSON values."
+    claims: Annotated[MappingOf[ClaimText, JsonValue], AfterValidator(_check_claims)] = Field(
+        default_factory=dict,
+        max_length=100,
+        description="More claims, as JSON values; `exp`, `nbf` and `iat` are numbers.",
     )
     not_before: Time | None = Field(
         default=None, description="From when on it is accepted: `2030-01-31T12:00:00Z` or a date."

@@ -13,8 +13,7 @@ MAXIMUM_DEPTH: Final = 16
 """Names in a path; the claims of common identity providers nest three deep."""
 
 MAXIMUM_TEXT: Final = 1024
-"""Characters of an issuer, an audience, a role or an owner; the native gate allows a subject as
-much."""
+"""Bytes of an issuer, an audience, a role or an owner; the native gate allows a subject as much."""
 
 # A name in quotes, in which a quote is doubled; or one without quotes, in which a dot and a
 # backslash are escaped.
@@ -103,10 +102,8 @@ def _check_key_id(text: str) -> str:
 
 
 def _check_text(text: str) -> str:
-    if not _PRINTABLE.fullmatch(text) or len(text) > MAXIMUM_TEXT:
-        raise refusal(
-            "bad-name", f"must have 1 to {MAXIMUM_TEXT} characters, and no control characters"
-        )
+    if not _PRINTABLE.fullmatch(text) or len(text.encode()) > MAXIMUM_TEXT:
+        raise refusal("bad-name", f"must have 1 to {MAXIMUM_TEXT} bytes, and no control characters")
     return text
 
 

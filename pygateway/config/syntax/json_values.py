@@ -68,6 +68,10 @@ def _literal(text: str) -> AnyJson:
 
 def _check_json(value: object) -> object:
     converted = json_of(value)
+    try:
+        json.dumps(converted, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # bytes of the environment that are no UTF-8
+        raise refusal("bad-claim", "text in JSON is UTF-8") from None
     if len(json.dumps(converted)) > MAXIMUM_SIZE:
         raise refusal("too-large", f"a claim has at most {MAXIMUM_SIZE} bytes")
     return converted
