@@ -202,7 +202,8 @@ class Gate:
             provider: Its number in the specification.
             pepper: Secret of at least 32 bytes under which the digests were made.
             keys: Digest (HMAC-SHA256), claims (a JSON object), and the Unix seconds from and until
-                which it is valid, of each.
+                which it is valid, of each. One without the claim `iat` counts as issued when it
+                becomes valid, or before everything where that is not after 1970.
 
         Raises:
             ValueError: Something of it is malformed, or the provider has no API keys. Nothing has

@@ -151,6 +151,7 @@ def has_long_name(payload: Claims) -> bool:
 Claims = dict[str, object]
 Stricter = Callable[[Claims, Claims, Jwt, float], bool]
 
+SHAPE = ("tokens are short", "base64url has no padding")
 TEXT: Sequence[Callable[[bytes], bool]] = (
     is_not_plain_text,
     repeats_a_name,
@@ -188,9 +189,9 @@ def names_type(given: object, wanted: Sequence[str]) -> bool:
 def strictness(token: bytes, rules: Jwt, now: float, token_bytes: int = 8192) -> str | None:
     """Why the gateway refuses a token that PyJWT takes; None where it has no right to."""
     if len(token) > token_bytes:
-        return "tokens are short"
+        return SHAPE[0]
     if b"=" in token:
-        return "base64url has no padding"
+        return SHAPE[1]
     for text in parts(token):
         for unfit in TEXT:
             if unfit(text):

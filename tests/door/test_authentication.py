@@ -113,6 +113,7 @@ def specification() -> dict[str, Any]:
             route("/token", [0]),
             route("/key", [1]),
             route("/service", [2]),
+            route("/either", [1, 0]),
         ],
     }
 
@@ -363,3 +364,26 @@ def test_explanations_name_the_providers(gate: Gate, peer: Peer) -> None:
     said = json.loads(gate.explain(b"GET", b"/token", [(b"Host", b"a")], peer))
     assert (said["route"], said["providers"]) == ("/token", ["main"])
     assert said["reason"].startswith("forward: ")
+
+
+def test_only_the_credential_that_counted_is_for_the_upstream(gate: Gate, peer: Peer) -> None:
+    digest = hmac.digest(PEPPER, b"key", hashlib.sha256)
+    gate.set_api_keys(1, PEPPER, [(digest, b'{"sub": "partner"}', 0.0, NOW + 60)])
+    forged = jwt.encode({"sub": "admin"}, SECRET, "HS256")
+    lines = "X-API-Key: key", f"Authorization: Bearer {forged}"
+    decision = gate.decide_head(request("/either", *lines), peer, NOW)
+    assert isinstance(decision, Forward)
+    assert decision.user == "partner"
+    assert b"X-API-Key: key" in decision.head
+    assert b"Authorization" not in decision.head
+
+
+@pytest.mark.parametrize(("claims", "reason"), [(400, "token-expired"), (600, "token-invalid")])
+def test_tokens_of_very_many_values_are_not_read(
+    gate: Gate, peer: Peer, claims: int, reason: str
+) -> None:
+    gate.set_keys(0, [(None, ["HS256"], "hmac", SECRET)], False)
+    many = token(SECRET, "HS256", exp=1, list=[0] * claims)
+    decision = gate.decide_head(with_token(many), peer, NOW)
+    assert isinstance(decision, Reject)
+    assert decision.reason == reason

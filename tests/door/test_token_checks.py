@@ -11,7 +11,7 @@ from tests.door.comparison import NOW
 from tests.door.keys import NATIVE, PAIRS
 from tests.door.model.authentication.specification import Auth, Jwt, Protection, Provider
 from tests.door.model.specification import Route, Specification
-from tests.door.strategies.tokens import PAIR_OF, Case, cases
+from tests.door.strategies.tokens import PAIR_OF, Case, cases, single_faults
 from tests.door.tokens import mint
 
 PROTECTED = (Route(auth=Protection()),)
@@ -24,16 +24,31 @@ def door_for(case: Case) -> AuthDoor:
     return door
 
 
-@settings(max_examples=400)
-@given(cases())
-def test_the_gate_is_pyjwt_and_a_little_stricter(case: Case) -> None:
+def compare_with_judge(case: Case) -> str | None:
+    """All three of them; gives what the gate is stricter in, where it is."""
     accepted = door_for(case).accepts(case.token, case.now)
     judged = judge.accepts(case.token, case.keys, case.rules, case.now)
     if accepted:
         assert judged or judge.is_within_a_second(case.token, case.rules, case.now)
         assert judge.strictness(case.token, case.rules, case.now) is None
-    elif judged:
-        assert judge.strictness(case.token, case.rules, case.now) is not None
+        return None
+    if not judged:
+        return None
+    why = judge.strictness(case.token, case.rules, case.now)
+    assert why is not None
+    return why
+
+
+@settings(max_examples=300)
+@given(cases())
+def test_the_gate_is_pyjwt_and_a_little_stricter(case: Case) -> None:
+    compare_with_judge(case)
+
+
+def test_every_fault_on_its_own() -> None:
+    """And every way in which the gate is stricter is one that is met."""
+    met = {compare_with_judge(case) for case in single_faults()} - {None}
+    assert met == {*judge.MEANING, *(unfit.__name__ for unfit in judge.TEXT), *judge.SHAPE}
 
 
 @settings(max_examples=60)

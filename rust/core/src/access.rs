@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::credential::{Presented, Source};
+use crate::credential::{Presented, Source, Withheld};
 use crate::lines::Line;
 use crate::provider::{Kind, Provider};
 use crate::rule::Rule;
@@ -30,6 +30,8 @@ pub struct Access {
 struct Place {
     source: Source,
     bench: Bench,
+    /// The route's other places; nothing, where there are none.
+    others: Option<Withheld>,
 }
 
 /// Who judges a credential, and by which rule.
@@ -53,21 +55,26 @@ pub struct Group {
 
 /// What a request has to show for itself on a route.
 #[derive(Debug, Clone, Copy)]
-pub struct Shown<'a> {
+pub struct Shown<'access, 'a> {
     /// Who judges it.
     pub bench: Bench,
     /// The credential.
     pub presented: Presented<'a>,
+    /// The places whose credentials do not count.
+    pub others: Option<&'access Withheld>,
 }
 
 impl Access {
     /// The first credential in the order of places.
     #[must_use]
-    pub fn find<'a>(&self, lines: &[Line<'a>]) -> Option<Shown<'a>> {
+    pub fn find<'a>(&self, lines: &[Line<'a>]) -> Option<Shown<'_, 'a>> {
         self.places.iter().find_map(|place| {
             let presented = place.source.find(lines);
-            let bench = place.bench;
-            (presented != Presented::Absent).then_some(Shown { bench, presented })
+            (presented != Presented::Absent).then_some(Shown {
+                bench: place.bench,
+                presented,
+                others: place.others.as_ref(),
+            })
         })
     }
 
@@ -169,8 +176,14 @@ impl<'a> Compiler<'a> {
                 places.push(Place {
                     source: source.clone(),
                     bench: self.bench(&group, &access.rule)?,
+                    others: None,
                 });
             }
+        }
+        let sources: Vec<_> = places.iter().map(|place| place.source.clone()).collect();
+        for place in &mut places {
+            let others = Withheld::beside(&place.source, sources.iter());
+            place.others = (!others.is_empty()).then_some(others);
         }
         Ok(places)
     }

@@ -125,6 +125,9 @@ const UNBOUNDED: Validity = Validity {
 /// The registered claims of somebody who is known otherwise than by a token. The issuer is always
 /// the provider. `nbf` and `exp` bound the validity further.
 ///
+/// What does not say when it was issued was issued when its validity began, if that is known: a key
+/// that was made after everybody had been logged out has to work.
+///
 /// # Errors
 ///
 /// [`Reason`] when one of them is malformed.
@@ -136,7 +139,7 @@ pub fn registered(claims: &Claims, validity: Validity) -> Result<Registered<'_>,
         issuer: None,
         subject: claims::name(claims, "sub")?,
         token_id: claims::name(claims, "jti")?,
-        issued_at: claims::time(claims, "iat")?,
+        issued_at: claims::time(claims, "iat")?.or((not_before > 0.0).then_some(not_before)),
         validity: Validity {
             not_before,
             expires: validity.expires.min(expires),

@@ -8,6 +8,7 @@
 //!    secrets are checked right here. Signatures by private keys, unknown keys and services are not:
 //!    the caller finds out, and asks again with a verdict.
 //! 4. The rule of the route was evaluated when the principal was made; one bit is left to test.
+//! 5. Of all that the request shows, only the credential that counted is for the upstream.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -15,7 +16,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use crate::access::{Access, Bench, Compiler, Group};
 use crate::challenge::Realm;
 use crate::client::Peer;
-use crate::credential::Presented;
+use crate::credential::{Presented, Withheld};
 use crate::decision::{Reason, Refusal};
 use crate::memory::Memory;
 use crate::provider::{Kind, Provider};
@@ -67,6 +68,15 @@ pub struct Asked<'a> {
     pub verdict: Option<&'a Verdict>,
     /// Unix seconds.
     pub now: f64,
+}
+
+/// Who sent a request.
+#[derive(Debug)]
+pub struct Identified<'a> {
+    /// Who.
+    pub accepted: Arc<Accepted>,
+    /// Credentials beside the one that said so.
+    pub withheld: Option<&'a Withheld>,
 }
 
 /// Why nobody knows yet, or will know, who a client is.
@@ -181,28 +191,30 @@ impl Authentication {
     ///
     /// [`Stop`].
     #[inline]
-    pub fn identify(&self, route: usize, asked: &Asked<'_>) -> Result<Option<Arc<Accepted>>, Stop> {
+    pub fn identify(
+        &self,
+        route: usize,
+        asked: &Asked<'_>,
+    ) -> Result<Option<Identified<'_>>, Stop> {
         match &self.routes[route] {
             None => Ok(None),
             Some(access) => self.identify_by(access, asked),
         }
     }
 
-    fn identify_by(
+    fn identify_by<'a>(
         &self,
-        access: &Access,
+        access: &'a Access,
         asked: &Asked<'_>,
-    ) -> Result<Option<Arc<Accepted>>, Stop> {
-        let (bench, outcome) = if let Some(bench) = access.service() {
+    ) -> Result<Option<Identified<'a>>, Stop> {
+        let (bench, withheld, outcome) = if let Some(bench) = access.service() {
             let Some(question) = self.question(bench, access, asked) else {
                 return Ok(None);
             };
-            (bench, self.ask(bench, question, asked))
+            (bench, None, self.ask(bench, question, asked))
         } else if let Some(shown) = access.find(&asked.request.lines.all) {
-            (
-                shown.bench,
-                self.judge_shown(shown.bench, shown.presented, asked),
-            )
+            let outcome = self.judge_shown(shown.bench, shown.presented, asked);
+            (shown.bench, shown.others, outcome)
         } else if access.optional {
             return Ok(None);
         } else {
@@ -215,7 +227,7 @@ impl Authentication {
                     .is_none_or(|rule| accepted.principal.is_granted(rule)) =>
             {
                 self.outcomes.count_accepted();
-                Ok(Some(accepted))
+                Ok(Some(Identified { accepted, withheld }))
             }
             Ok(accepted) => Err(self.refused(access, Reason::InsufficientScope, Some(accepted))),
             Err(Trouble::Reason(reason)) => Err(self.refused(access, reason, None)),

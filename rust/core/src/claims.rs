@@ -1,7 +1,7 @@
 //! What a token must claim, apart from its signature: the registered claims of RFC 7519 section 4.1
 //! as a provider wants them.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 use crate::decision::Reason;
 use crate::jwt::{Jwt, media_type};
@@ -131,6 +131,12 @@ impl Expectations {
         })
     }
 
+    /// Whether tokens may be signed by an algorithm.
+    #[must_use]
+    pub fn is_algorithm(&self, algorithm: Algorithm) -> bool {
+        self.algorithms.contains(&algorithm)
+    }
+
     /// Whether a token with these claims is this provider's to judge.
     #[must_use]
     pub fn is_issuer(&self, claims: &Claims) -> bool {
@@ -164,7 +170,7 @@ impl Expectations {
     /// [`Reason`]: the token has expired, or is invalid.
     pub fn check<'a>(&self, jwt: &'a Jwt<'_>, now: f64) -> Result<Registered<'a>, Reason> {
         let claims = &jwt.claims;
-        let is_suitable = self.algorithms.contains(&jwt.algorithm)
+        let is_suitable = self.is_algorithm(jwt.algorithm)
             && self.is_type(jwt.media_type.as_deref())
             && self.is_issuer(claims)
             && self.is_audience(claims);
@@ -205,6 +211,16 @@ impl Expectations {
     fn is_type(&self, given: Option<&str>) -> bool {
         self.types.is_empty() || given.is_some_and(|given| self.types.contains(&media_type(given)))
     }
+}
+
+/// The first whole number that binary64 cannot tell from its neighbours.
+const INEXACT: f64 = 9_007_199_254_740_992.0;
+
+/// Whether a number may have lost digits when it was read: it had too many for 64 bits. Two people
+/// with such numbers could be one to whoever believes them.
+#[must_use]
+pub fn is_inexact(number: &Number) -> bool {
+    number.is_f64() && number.as_f64().is_none_or(|value| value.abs() >= INEXACT)
 }
 
 /// A time claim, which is a number where it is present (RFC 7519 section 2, NumericDate).

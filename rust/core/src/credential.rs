@@ -3,6 +3,7 @@
 //! Never in the query: what stands in a target ends up in logs, histories and Referer.
 
 use crate::field::{Field, is_spelling};
+use crate::field_names::FieldNames;
 use crate::grammar::{folded, is_tchar, trim};
 use crate::lines::Line;
 
@@ -46,6 +47,15 @@ impl Source {
         }
     }
 
+    /// The field in which it stands, folded.
+    fn field(&self) -> &[u8] {
+        match self {
+            Self::Bearer => b"authorization",
+            Self::Cookie(_) => b"cookie",
+            Self::Header(name) => name,
+        }
+    }
+
     /// What stands here.
     #[must_use]
     pub fn find<'a>(&self, lines: &[Line<'a>]) -> Presented<'a> {
@@ -54,6 +64,42 @@ impl Source {
             Self::Cookie(name) => cookie(name, lines),
             Self::Header(_) => header(self, lines),
         }
+    }
+}
+
+/// Places whose credentials are not for the upstream.
+#[derive(Debug, Default)]
+pub struct Withheld {
+    /// Fields that are dropped.
+    pub fields: FieldNames,
+    /// Cookies that are taken out of theirs.
+    pub cookies: Vec<Box<[u8]>>,
+}
+
+impl Withheld {
+    /// Those among `sources` that stand beside the one that counts. What they hold was verified by
+    /// nobody, and an upstream that takes it for the client's would be told by the client who it is.
+    #[must_use]
+    pub fn beside<'a>(counts: &Source, sources: impl Iterator<Item = &'a Source>) -> Self {
+        let mut withheld = Self::default();
+        for source in sources {
+            match (source, counts) {
+                (Source::Cookie(name), Source::Cookie(own)) if name != own => {
+                    withheld.cookies.push(name.clone());
+                }
+                // What counts stays, by whatever name it is called.
+                _ if source.field() == counts.field() => {}
+                (Source::Cookie(name), _) => withheld.cookies.push(name.clone()),
+                _ => withheld.fields.insert(source.field(), 0),
+            }
+        }
+        withheld
+    }
+
+    /// Whether there is no such place.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.fields.is_empty() && self.cookies.is_empty()
     }
 }
 
@@ -145,11 +191,14 @@ fn cookies(field: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 }
 
 /// Append the cookies of a Cookie field but those with one of `names`; whether any are left.
-pub fn put_other_cookies(out: &mut Vec<u8>, field: &[u8], names: &[Box<[u8]>]) -> bool {
+pub fn put_other_cookies<'a>(
+    out: &mut Vec<u8>,
+    field: &[u8],
+    names: &(impl Iterator<Item = &'a Box<[u8]>> + Clone),
+) -> bool {
     let mut is_first = true;
     for pair in field.split(|&byte| byte == b';').map(trim) {
-        let is_taken = cookies(pair).any(|(name, _)| names.iter().any(|taken| **taken == *name));
-        if pair.is_empty() || is_taken {
+        if pair.is_empty() || names.clone().any(|name| is_named(pair, name)) {
             continue;
         }
         if !is_first {
@@ -159,6 +208,18 @@ pub fn put_other_cookies(out: &mut Vec<u8>, field: &[u8], names: &[Box<[u8]>]) -
         is_first = false;
     }
     !is_first
+}
+
+/// Whether a pair is the cookie of this name, or could be taken for it: some readers let whitespace
+/// part cookies as well, so that `a=1 session=x` holds two.
+fn is_named(pair: &[u8], name: &[u8]) -> bool {
+    let is_space = |byte: &u8| matches!(byte, b' ' | b'\t');
+    let is_followed = |rest: &[u8]| {
+        let rest = rest.strip_prefix(name);
+        rest.is_some_and(|rest| rest.iter().find(|byte| !is_space(byte)) == Some(&b'='))
+    };
+    let mut rests = (1..pair.len()).filter(|&place| is_space(&pair[place - 1]));
+    is_followed(pair) || rests.any(|place| is_followed(&pair[place..]))
 }
 
 #[cfg(test)]
@@ -270,7 +331,7 @@ mod tests {
         let names = [Box::from(&b"session"[..])];
         let without = |field: &str| {
             let mut out = Vec::new();
-            let is_left = put_other_cookies(&mut out, field.as_bytes(), &names);
+            let is_left = put_other_cookies(&mut out, field.as_bytes(), &names.iter());
             assert_eq!(is_left, !out.is_empty());
             String::from_utf8(out).expect("UTF-8")
         };
@@ -278,6 +339,54 @@ mod tests {
         assert_eq!(without("a=1;b=\"2 3\""), "a=1; b=\"2 3\"");
         assert_eq!(without("session=x"), "");
         assert_eq!(without("session =x; sessions=1"), "sessions=1");
+    }
+
+    #[test]
+    fn a_cookie_behind_whitespace_is_taken_out_with_what_hides_it() {
+        let names = [Box::from(&b"session"[..])];
+        let without = |field: &str| {
+            let mut out = Vec::new();
+            put_other_cookies(&mut out, field.as_bytes(), &names.iter());
+            String::from_utf8(out).expect("UTF-8")
+        };
+        assert_eq!(without("a=1 session=x; b=2"), "b=2");
+        assert_eq!(without("a=1\tsession \t=x; b=2"), "b=2");
+        assert_eq!(without("a session=x"), "");
+        assert_eq!(without("a=\"1 session=x\"; b=2"), "b=2");
+        for other in [
+            "a=1 sessions=x",
+            "a=my session",
+            "a=1 xsession=x",
+            "a=session=x",
+        ] {
+            assert_eq!(without(other), other);
+        }
+    }
+
+    #[test]
+    fn what_counts_is_not_withheld() {
+        let header = Source::header;
+        let cookie = |name: &[u8]| Source::Cookie(name.into());
+        let sources = [
+            Source::Bearer,
+            header(b"X-Token"),
+            cookie(b"a"),
+            cookie(b"b"),
+        ];
+        let beside = |counts: &Source| {
+            let withheld = Withheld::beside(counts, sources.iter());
+            let fields = [&b"Authorization"[..], b"x_token", b"Cookie"];
+            let has = fields.map(|name| withheld.fields.contains(name));
+            (has, withheld.cookies.concat())
+        };
+        assert_eq!(beside(&sources[0]), ([false, true, false], b"ab".to_vec()));
+        assert_eq!(beside(&sources[1]), ([true, false, false], b"ab".to_vec()));
+        assert_eq!(beside(&sources[2]), ([true, true, false], b"b".to_vec()));
+        // The same place by another name.
+        let whole = [header(b"Authorization"), header(b"Cookie")];
+        assert!(Withheld::beside(&Source::Bearer, whole[..1].iter()).is_empty());
+        assert!(Withheld::beside(&cookie(b"a"), whole[1..].iter()).is_empty());
+        assert!(Withheld::beside(&whole[1], [cookie(b"a")].iter()).is_empty());
     }
 
     proptest! {
@@ -302,7 +411,7 @@ mod tests {
         ) {
             let names = [Box::from(&b"session"[..])];
             let mut rest = Vec::new();
-            put_other_cookies(&mut rest, field.as_bytes(), &names);
+            put_other_cookies(&mut rest, field.as_bytes(), &names.iter());
             let rest = String::from_utf8(rest).expect("UTF-8");
             let source = Source::Cookie((*b"session").into());
             prop_assert_eq!(find(&source, &[("Cookie", &rest)]), Presented::Absent);

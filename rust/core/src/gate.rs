@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use crate::authentication::{Asked, Authentication, Stop};
 use crate::client::Peer;
+use crate::credential::Withheld;
 use crate::decision::{Answer, Decision, Forward, Kind, Reason, Refusal, Reject};
 use crate::field::Field;
 use crate::framing::{RequestBody, Version};
@@ -185,6 +186,7 @@ impl Gate {
         if let Some(cors) = &policy.cors {
             reply.cors = Some(cors.answer(request.singles.origin.once()));
         }
+        let mut withheld = None;
         if let (Some(authentication), Demand::Credentials(verdict)) = (&self.authentication, demand)
         {
             let asked = Asked {
@@ -195,7 +197,11 @@ impl Gate {
                 now,
             };
             match authentication.identify(found.route, &asked) {
-                Ok(accepted) => reply.accepted = accepted,
+                Ok(None) => {}
+                Ok(Some(identified)) => {
+                    reply.accepted = Some(identified.accepted);
+                    withheld = identified.withheld;
+                }
                 Err(Stop::Pending(pending)) => return reply.unverified(pending),
                 Err(Stop::Refused(refusal, accepted)) => {
                     reply.accepted = accepted;
@@ -212,6 +218,7 @@ impl Gate {
             peer,
             policy,
             found,
+            withheld,
         };
         match &policy.action {
             Action::Forward(rewrite) => routed.forward(rewrite, reply),
@@ -257,6 +264,8 @@ struct Routed<'a> {
     peer: &'a Peer,
     policy: &'a Policy,
     found: Match,
+    /// Credentials that did not count.
+    withheld: Option<&'a Withheld>,
 }
 
 impl<'a> Routed<'a> {
@@ -278,6 +287,7 @@ impl<'a> Routed<'a> {
             path: if is_about_server { "*" } else { &path },
             host: &rewrite.host,
             fields: &self.policy.request,
+            withheld: self.withheld,
             peer: self.peer,
             request_id: &reply.request_id,
             parent: parent.as_ref(),

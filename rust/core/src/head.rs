@@ -1,7 +1,7 @@
 //! Writes the request head that the upstream gets.
 
 use crate::client::Peer;
-use crate::credential::put_other_cookies;
+use crate::credential::{Withheld, put_other_cookies};
 use crate::field::Field;
 use crate::framing::RequestBody;
 use crate::grammar::{list, write_decimal};
@@ -26,6 +26,8 @@ pub struct Outgoing<'a> {
     pub host: &'a UpstreamHost,
     /// The route's changes.
     pub fields: &'a RequestFields,
+    /// Credentials beside the one that counted.
+    pub withheld: Option<&'a Withheld>,
     /// Who sent it.
     pub peer: &'a Peer,
     /// Its X-Request-ID.
@@ -77,7 +79,7 @@ impl Outgoing<'_> {
         for line in &lines.all {
             let is_kept = match line.field {
                 Field::Other => !lines.options.nominates(line.name),
-                Field::Cookie if !self.fields.taken_cookies.is_empty() => {
+                Field::Cookie if self.takes_cookies() => {
                     self.write_cookies(out, line);
                     false
                 }
@@ -91,7 +93,7 @@ impl Outgoing<'_> {
                 | Field::AccessControl => true,
                 _ => false,
             };
-            if is_kept && !self.fields.dropped.contains(line.name) {
+            if is_kept && !self.drops(line.name) {
                 put_field(out, line.name, line.value);
             }
         }
@@ -100,16 +102,33 @@ impl Outgoing<'_> {
     /// A Cookie field without the cookies that the gateway keeps.
     #[cold]
     fn write_cookies(&self, out: &mut Vec<u8>, line: &Line<'_>) {
-        if self.fields.dropped.contains(line.name) {
+        if self.drops(line.name) {
             return;
         }
         let start = out.len();
         put(out, &[line.name, b": "]);
-        if put_other_cookies(out, line.value, &self.fields.taken_cookies) {
+        let withheld = self.withheld.into_iter().flat_map(|those| &those.cookies);
+        let taken = self.fields.taken_cookies.iter().chain(withheld);
+        if put_other_cookies(out, line.value, &taken) {
             out.extend_from_slice(b"\r\n");
         } else {
             out.truncate(start);
         }
+    }
+
+    /// Whether some cookies stay behind.
+    fn takes_cookies(&self) -> bool {
+        let is_any = |those: &Withheld| !those.cookies.is_empty();
+        !self.fields.taken_cookies.is_empty() || self.withheld.is_some_and(is_any)
+    }
+
+    /// Whether a field of the client's stays behind.
+    #[inline]
+    fn drops(&self, name: &[u8]) -> bool {
+        self.fields.dropped.contains(name)
+            || self
+                .withheld
+                .is_some_and(|those| those.fields.contains(name))
     }
 
     /// X-Forwarded-For, -Proto and -Host: what a trusted peer said, or what the connection shows.

@@ -14,6 +14,10 @@ use serde_json::{Map, Number, Value};
 /// Deepest nesting, the outermost object counted. Real tokens need 4 or 5.
 const DEEPEST: usize = 32;
 
+/// Most values in a token's header or payload, at all levels. Real ones have up to a hundred, and
+/// to read thousands of tiny ones costs many times as much as to read the bytes.
+pub const MOST_VALUES: usize = 512;
+
 /// What is wrong with a text. The text itself is not told: it came out of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JsonError {
@@ -23,6 +27,8 @@ pub enum JsonError {
     Duplicate,
     /// It is nested too deeply.
     Depth,
+    /// There are too many values.
+    Size,
     /// It is JSON, but not an object.
     NotAnObject,
 }
@@ -33,6 +39,7 @@ impl fmt::Display for JsonError {
             Self::Syntax => "not JSON in UTF-8",
             Self::Duplicate => "an object with two members of one name",
             Self::Depth => "nested too deeply",
+            Self::Size => "too many values",
             Self::NotAnObject => "not an object",
         })
     }
@@ -40,7 +47,16 @@ impl fmt::Display for JsonError {
 
 impl std::error::Error for JsonError {}
 
-/// Read one object.
+/// Read one object of any size, from somebody who is trusted.
+///
+/// # Errors
+///
+/// [`JsonError`], whatever stands in the text besides one object.
+pub fn parse(text: &[u8]) -> Result<Map<String, Value>, JsonError> {
+    parse_small(text, usize::MAX)
+}
+
+/// Read one object with no more than `most` members and elements at all levels together.
 ///
 /// Integers beyond 64 bits and fractions become the nearest binary64, as RFC 8259 section 6 lets
 /// one expect.
@@ -48,12 +64,13 @@ impl std::error::Error for JsonError {}
 /// # Errors
 ///
 /// [`JsonError`], whatever stands in the text besides one object.
-pub fn parse(text: &[u8]) -> Result<Map<String, Value>, JsonError> {
+pub fn parse_small(text: &[u8], most: usize) -> Result<Map<String, Value>, JsonError> {
     // The reader's own errors are all of syntax; ours leave a note first.
     let problem = Cell::new(JsonError::Syntax);
     let mut reader = serde_json::Deserializer::from_slice(text);
     let strict = Strict {
         depth: 0,
+        left: &Cell::new(most),
         problem: &problem,
     };
     let value = strict.deserialize(&mut reader).map_err(|_| problem.get())?;
@@ -68,6 +85,8 @@ pub fn parse(text: &[u8]) -> Result<Map<String, Value>, JsonError> {
 #[derive(Clone, Copy)]
 struct Strict<'a> {
     depth: usize,
+    /// How many more values may come.
+    left: &'a Cell<usize>,
     problem: &'a Cell<JsonError>,
 }
 
@@ -84,6 +103,14 @@ impl Strict<'_> {
             return Err(self.refuse(JsonError::Depth));
         }
         Ok(Self { depth, ..self })
+    }
+
+    /// Count a member or an element.
+    fn count<E: Error>(&self) -> Result<(), E> {
+        let left = self.left.get().checked_sub(1);
+        self.left
+            .set(left.ok_or_else(|| self.refuse(JsonError::Size))?);
+        Ok(())
     }
 }
 
@@ -136,6 +163,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let inner = self.inner()?;
         let mut values = Vec::new();
         while let Some(value) = elements.next_element_seed(inner)? {
+            self.count()?;
             values.push(value);
         }
         Ok(Value::Array(values))
@@ -145,6 +173,7 @@ impl<'de> Visitor<'de> for Strict<'_> {
         let inner = self.inner()?;
         let mut map = Map::new();
         while let Some(name) = members.next_key::<String>()? {
+            self.count()?;
             let value = members.next_value_seed(inner)?;
             if map.insert(name, value).is_some() {
                 return Err(self.refuse(JsonError::Duplicate));

@@ -34,11 +34,21 @@ impl<'a> Jwt<'a> {
     /// Take a token apart. Nothing, if it is none that could be valid for anybody here.
     #[must_use]
     pub fn read(token: &'a [u8]) -> Option<Self> {
+        Self::read_if(token, |_, _| true)
+    }
+
+    /// Take a token apart, if one with this algorithm and key id could be of use. That is known long
+    /// before its claims, which a stranger may have made as costly to read as they can be.
+    #[must_use]
+    pub fn read_if(
+        token: &'a [u8],
+        is_useful: impl FnOnce(Algorithm, Option<&str>) -> bool,
+    ) -> Option<Self> {
         let first = memchr::memchr(b'.', token)?;
         let last = memchr::memrchr(b'.', token)?;
         let payload = token.get(first + 1..last)?;
         // The four dots of an encrypted token (RFC 7516) are no base64url either.
-        let mut header = json::parse(&decode(&token[..first])?).ok()?;
+        let mut header = parse(&token[..first])?;
         let algorithm = header.get("alg").and_then(Value::as_str)?;
         let algorithm = Algorithm::from_name(algorithm)?;
         if has_extension(&header) {
@@ -49,6 +59,9 @@ impl<'a> Jwt<'a> {
             Some(Value::String(id)) if id.len() <= LONGEST_KEY_ID => Some(id),
             Some(_) => return None,
         };
+        if !is_useful(algorithm, key_id.as_deref()) {
+            return None;
+        }
         let media_type = match header.remove("typ") {
             Some(Value::String(text)) => Some(text),
             _ => None,
@@ -61,11 +74,16 @@ impl<'a> Jwt<'a> {
             algorithm,
             key_id,
             media_type,
-            claims: json::parse(&decode(payload)?).ok()?,
+            claims: parse(payload)?,
             signing_input: &token[..last],
             signature,
         })
     }
+}
+
+/// An object in one of the parts.
+fn parse(part: &[u8]) -> Option<Map<String, Value>> {
+    json::parse_small(&decode(part)?, json::MOST_VALUES).ok()
 }
 
 /// Whether the header asks for what is not understood here: no extension is (RFC 7515 section
@@ -205,6 +223,26 @@ mod tests {
         ] {
             assert!(!with(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn claims_are_not_read_in_vain() {
+        let token = token(&json!({"alg": "HS256", "kid": "k"}), &json!({}));
+        let read = |algorithm, id| {
+            Jwt::read_if(token.as_bytes(), |given, key_id| {
+                (given, key_id) == (algorithm, Some(id))
+            })
+        };
+        assert!(read(Algorithm::Hs256, "k").is_some());
+        assert!(read(Algorithm::Hs256, "j").is_none() && read(Algorithm::Hs384, "k").is_none());
+    }
+
+    #[test]
+    fn what_has_thousands_of_values_is_refused() {
+        let few = json!({"alg": "HS256", "x": vec![0; 510]});
+        let many = json!({"alg": "HS256", "x": vec![0; 511]});
+        assert!(is_read(&token(&few, &few)));
+        assert!(!is_read(&token(&many, &few)) && !is_read(&token(&few, &many)));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::claims::{ClaimPath, Claims, Registered, Validity};
+use crate::claims::{ClaimPath, Claims, Registered, Validity, is_inexact};
 use crate::grammar::trim;
 use crate::rule::{Grants, Rule};
 use crate::specification::{self, SpecError};
@@ -168,6 +168,7 @@ fn put_scalar(out: &mut Vec<u8>, value: &Value) -> Option<()> {
         Value::String(text) if !text.bytes().any(|byte| byte.is_ascii_control()) => {
             out.extend_from_slice(text.as_bytes());
         }
+        Value::Number(number) if is_inexact(number) => return None,
         Value::Bool(_) | Value::Number(_) => out.extend_from_slice(value.to_string().as_bytes()),
         _ => return None,
     }
@@ -240,6 +241,11 @@ mod tests {
         assert_eq!(header(&json!("a,b")).as_deref(), Some("a,b"));
         assert_eq!(header(&json!(" ")).as_deref(), Some(""));
         assert_eq!(header(&json!([])).as_deref(), Some(""));
+        let whole = header(&json!([u64::MAX, i64::MIN]));
+        assert_eq!(
+            whole.as_deref(),
+            Some("18446744073709551615,-9223372036854775808")
+        );
         for value in [
             json!(null),
             json!({}),
@@ -251,6 +257,9 @@ mod tests {
             json!([["a"]]),
             json!(["a\n"]),
             json!("\0"),
+            // Too large for 64 bits: another number is written in the same way.
+            json!(18_446_744_073_709_551_616.0),
+            json!([1, -9_007_199_254_740_992.0]),
         ] {
             assert_eq!(header(&value), None, "{value}");
         }

@@ -3,7 +3,7 @@
 use regex_lite::Regex;
 use serde_json::{Number, Value};
 
-use crate::claims::{ClaimPath, Claims};
+use crate::claims::{ClaimPath, Claims, is_inexact};
 use crate::specification::{self, SpecError};
 
 /// What a credential grants.
@@ -122,6 +122,9 @@ fn is_same(one: &Value, other: &Value) -> bool {
 }
 
 fn is_same_number(one: &Number, other: &Number) -> bool {
+    if is_inexact(one) || is_inexact(other) {
+        return false;
+    }
     if one.is_f64() == other.is_f64() {
         return one == other;
     }
@@ -195,6 +198,15 @@ mod tests {
             &json!({"a": {"b": [1.0, {"c": 2}]}})
         ));
         assert!(!equals(&json!(null), &json!({"a": {}})));
+        assert!(equals(&json!(u64::MAX), &json!({"a": {"b": u64::MAX}})));
+        assert!(!equals(
+            &json!(u64::MAX),
+            &json!({"a": {"b": u64::MAX - 1}})
+        ));
+        // What lost digits is equal to nothing, not even to itself.
+        let large = json!(18_446_744_073_709_551_616.0);
+        assert!(!equals(&large, &json!({"a": {"b": large}})));
+        assert!(!equals(&json!([large]), &json!({"a": {"b": [large]}})));
         let one_of = json!({"in": ["x", 2]});
         assert!(claim(&one_of, &json!({"a": {"b": 2}})));
         assert!(!claim(&one_of, &json!({"a": {"b": 3}})));

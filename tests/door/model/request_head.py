@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.door.model.authentication.credential import without
-from tests.door.model.authentication.specification import Bearer, ForwardAuth
+from tests.door.model.authentication.credential import beside, without
+from tests.door.model.authentication.specification import Bearer, ForwardAuth, Source
 from tests.door.model.fields import values
 from tests.door.model.forwarded import forwarded_fields
 from tests.door.model.framing import CHUNKED
@@ -46,17 +46,22 @@ def framing_fields(forwarding: Forwarding) -> Fields:
 def fields_without_credentials(specification: Specification, forwarding: Forwarding) -> Fields:
     """What the client sent, without what only the gateway was meant to see.
 
-    Nothing is left where the route's providers look, also if they found nothing there.
+    Of what could say who asks, only the one that counted is passed on. Where that is to be removed,
+    nothing is left where the route's providers look, also if they found nothing there.
     """
     protection = specification.routes[forwarding.route].auth
     fields = forwarding.request.fields
-    if specification.auth is None or protection is None or protection.authorization == "pass":
+    if specification.auth is None or protection is None:
         return fields
-    for index in protection.providers:
-        provider = specification.auth.providers[index]
-        asks_service = isinstance(provider.kind, ForwardAuth)
-        for source in (*provider.sources, *([Bearer()] if asks_service else [])):
-            fields = without(fields, source)
+    providers = [specification.auth.providers[index] for index in protection.providers]
+    sources: list[Source] = [source for provider in providers for source in provider.sources]
+    if protection.authorization == "pass":
+        counted = forwarding.known.source if forwarding.known else None
+        sources = beside(counted, sources) if counted else []
+    elif any(isinstance(provider.kind, ForwardAuth) for provider in providers):
+        sources.append(Bearer())
+    for source in sources:
+        fields = without(fields, source)
     return fields
 
 

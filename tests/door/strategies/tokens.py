@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 
@@ -202,6 +202,12 @@ def signed_with_the_public_key(draft: Draft) -> None:
     draft.signer = confused(draft.signer)
 
 
+def critical(draft: Draft) -> None:
+    """The one extension that PyJWT understands, where it changes nothing."""
+    draft.deviate(("header", "crit", '["b64"]'), False)
+    draft.deviate(("header", "b64", "true"), False)
+
+
 MEMBER_FAULTS = [
     member_fault(deviation, twice)
     for deviation in (*HEADER_DEVIATIONS, *PAYLOAD_DEVIATIONS)
@@ -254,3 +260,26 @@ def forged(header: bytes, payload: bytes, secret: bytes) -> bytes:
     text = header.replace(b'"alg":"RS', b'"alg":"HS').replace(b'"alg":"ES', b'"alg":"HS')
     signing_input = encoded(text) + b"." + encoded(payload)
     return signing_input + b"." + encoded(hmac.digest(secret, signing_input, hashlib.sha256))
+
+
+PLAIN_RULES = [
+    Jwt(ISSUER, ("api",), ("HS256",), longest_life=3600.0),
+    Jwt(None, (), ("ES256",), ("at+jwt",), 0.0, ("sub", "client_id")),
+]
+
+
+def single_faults() -> Iterator[Case]:
+    """Every fault on its own: what chance seldom finds is found each time."""
+    members = [
+        member_fault(deviation, twice)
+        for deviation in (*HEADER_DEVIATIONS, *PAYLOAD_DEVIATIONS)
+        for twice in (False, True)
+    ]
+    for rules in PLAIN_RULES:
+        algorithm = rules.algorithms[0]
+        pair, other = (PAIRS[name] for name in PAIR_OF[algorithm])
+        for fault in (*members, *TIME_FAULTS, *TEXT_FAULTS, *TOKEN_FAULTS, *FORGERIES, critical):
+            header, payload = honest_members(rules, algorithm, "k1")
+            draft = Draft(rules, algorithm, header, payload, pair, other)
+            fault(draft)
+            yield Case(rules, (pair.key(), other.key("k2")), draft.token())

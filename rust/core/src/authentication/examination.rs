@@ -19,7 +19,10 @@ impl Authentication {
         token: &[u8],
         now: f64,
     ) -> Result<Arc<Accepted>, Trouble> {
-        let jwt = Jwt::read(token).ok_or(Reason::TokenInvalid)?;
+        let jwt = Jwt::read_if(token, |algorithm, key_id| {
+            self.could_be_checked(group, algorithm, key_id)
+        });
+        let jwt = jwt.ok_or(Reason::TokenInvalid)?;
         let issuer = self.issuer(group, &jwt).ok_or(Reason::TokenInvalid)?;
         let registered = issuer.expectations.check(&jwt, now)?;
         let open = |open, key| Pending {

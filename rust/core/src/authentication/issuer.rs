@@ -5,7 +5,7 @@ use std::sync::{Arc, RwLock};
 use super::{Authentication, read};
 use crate::claims::Expectations;
 use crate::jwt::Jwt;
-use crate::keys::{Key, KeyRing};
+use crate::keys::{Algorithm, Key, KeyRing};
 use crate::provider::Kind;
 
 /// Bytes of a signature by EdDSA on Curve25519 (RFC 8032 section 5.1.6).
@@ -36,6 +36,23 @@ pub(super) enum Candidates {
 }
 
 impl Authentication {
+    /// Whether any provider of a group has a key for such tokens, or could get one.
+    pub(super) fn could_be_checked(
+        &self,
+        group: u32,
+        algorithm: Algorithm,
+        key_id: Option<&str>,
+    ) -> bool {
+        let mut providers = self.groups[group as usize].providers.iter();
+        providers.any(|&number| match &self.providers[number as usize].kind {
+            Kind::Jwt { expectations, keys } if expectations.is_algorithm(algorithm) => {
+                let ring = read(keys);
+                ring.renewable || ring.candidates(key_id, algorithm).next().is_some()
+            }
+            _ => false,
+        })
+    }
+
     /// The provider that a token is from: the first of its issuer for whose audience it is meant,
     /// or else the first of its issuer.
     pub(super) fn issuer(&self, group: u32, jwt: &Jwt<'_>) -> Option<Issuer<'_>> {

@@ -205,7 +205,7 @@ mod properties {
                     || text.contains("\"b\"")),
                 Err(JsonError::Syntax) => prop_assert!(lenient.is_err()),
                 Err(JsonError::NotAnObject) => prop_assert!(!lenient.is_ok_and(|it| it.is_object())),
-                Err(JsonError::Depth) => prop_assert!(false, "{} is not deep", text),
+                Err(JsonError::Depth | JsonError::Size) => prop_assert!(false, "{} is neither deep nor large", text),
             }
         }
 
@@ -233,4 +233,18 @@ mod properties {
             prop_assert!(!accepted || serde_json::from_slice::<Value>(&text).is_ok());
         }
     }
+}
+
+#[test]
+fn values_are_counted_at_all_levels() {
+    let text = br#"{"a": [1, [], {"b": 2}], "c": {}}"#;
+    assert!(parse_small(text, 6).is_ok() && parse(text).is_ok());
+    assert_eq!(parse_small(text, 5), Err(JsonError::Size));
+    let many = format!("{{\"a\": [{}1]}}", "1,".repeat(MOST_VALUES - 2));
+    assert!(parse_small(many.as_bytes(), MOST_VALUES).is_ok());
+    let more = many.replace("1]", "1,[]]");
+    assert_eq!(
+        parse_small(more.as_bytes(), MOST_VALUES),
+        Err(JsonError::Size)
+    );
 }

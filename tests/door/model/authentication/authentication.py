@@ -182,9 +182,20 @@ class Authentication:
         try:
             registered.check(token, rules, now)
         except registered.InvalidTokenError as error:
-            return [Refused({error.reason} | self.known_reasons(place, now, given))]
+            reason = error.reason if self.could_be_checked(token, way) else "token-invalid"
+            return [Refused({reason} | self.known_reasons(place, now, given))]
         return self.answers(
             place, shown.source, now, given, lambda: self.judge_anew(token, place, shown, now)
+        )
+
+    def could_be_checked(self, token: Token, way: Sequence[int]) -> bool:
+        """Whether anyone has a key for such tokens, or could get one: asked before the claims."""
+        algorithm, key_id = str(token.header.get("alg")), named(token)
+        return any(
+            isinstance(rules := self.auth.providers[index].kind, Jwt)
+            and algorithm in rules.algorithms
+            and (self.rings[index].renewable or self.rings[index].candidates(key_id, algorithm))
+            for index in way
         )
 
     def judge_anew(self, token: Token, place: Index, shown: Credential, now: float) -> Finding:
@@ -255,7 +266,11 @@ class Authentication:
             return Refused({"token-invalid"})
         if now >= key.expires:
             return Refused({"token-expired"})
-        return Accepted(make_principal(provider, parse_object(key.claims), []), shown.source)
+        claims = parse_object(key.claims)
+        if key.not_before > 0:
+            # Who does not say when it was issued was issued when it became valid.
+            claims = {"iat": key.not_before, **claims}
+        return Accepted(make_principal(provider, claims, []), shown.source)
 
     def ask_service(
         self, request: Request, index: int, kind: ForwardAuth, now: float, given: Judgement | None

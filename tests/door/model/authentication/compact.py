@@ -6,7 +6,7 @@ import base64
 import string
 from dataclasses import dataclass
 
-from tests.door.model.authentication.strict_json import UnfitError, parse_object
+from tests.door.model.authentication.strict_json import MOST, UnfitError, parse_object, size
 
 ALPHABET = frozenset((string.ascii_letters + string.digits + "-_").encode())
 
@@ -27,7 +27,10 @@ def take_apart(text: bytes) -> Token:
     if len(parts) != 3 or not all(parts):
         raise UnfitError("no three parts")
     header, payload, signature = map(decoded, parts)
-    return Token(parse_object(header), parse_object(payload), text.rpartition(b".")[0], signature)
+    parsed = parse_object(header), parse_object(payload)
+    if max(map(size, parsed)) > MOST:
+        raise UnfitError("too many values")
+    return Token(*parsed, text.rpartition(b".")[0], signature)
 
 
 def decoded(part: bytes) -> bytes:

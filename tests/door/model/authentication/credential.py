@@ -98,12 +98,38 @@ def cookie(fields: Fields, name: bytes) -> bytes | None:
     return given[0] if given else None
 
 
+def field_of(source: Source) -> bytes:
+    """The name of the field that a source looks into."""
+    if isinstance(source, CookieSource):
+        return b"cookie"
+    return b"authorization" if isinstance(source, Bearer) else folded(source.name.encode())
+
+
+def beside(counted: Source, sources: Sequence[Source]) -> list[Source]:
+    """Those that stand elsewhere; two cookies stand in one field, and apart all the same."""
+    return [
+        source
+        for source in sources
+        if field_of(source) != field_of(counted)
+        or (
+            source != counted
+            and isinstance(source, CookieSource)
+            and isinstance(counted, CookieSource)
+        )
+    ]
+
+
 def without(fields: Fields, source: Source) -> Fields:
     """The fields without the credential of this source, and with everything else."""
     if isinstance(source, CookieSource):
         return without_cookie(fields, source.name.encode())
-    name = b"authorization" if isinstance(source, Bearer) else folded(source.name.encode())
+    name = field_of(source)
     return [(other, value) for other, value in fields if folded(other) != name]
+
+
+def could_be(part: bytes, name: bytes) -> bool:
+    """Some readers let whitespace part cookies: then `a=1 b=2` is two of them."""
+    return re.search(rb"(?:^|[ \t])%b[ \t]*=" % re.escape(name), part) is not None
 
 
 def without_cookie(fields: Fields, name: bytes) -> Fields:
@@ -111,7 +137,7 @@ def without_cookie(fields: Fields, name: bytes) -> Fields:
     kept = []
     for other, value in fields:
         parts = [part.strip(b" \t") for part in value.split(b";")]
-        staying = [part for part in parts if (cookie_pair(part) or (b"",))[0] != name]
+        staying = [part for part in parts if not could_be(part, name)]
         if other.lower() != b"cookie" or staying == parts:
             kept.append((other, value))
         elif any(staying):

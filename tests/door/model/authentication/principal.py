@@ -117,9 +117,16 @@ def scalar(value: object) -> str | None:
     """Strings as they are, numbers and booleans in JSON's form, nothing else."""
     if isinstance(value, str):
         return value if all(is_printable(character) for character in value) else None
-    if isinstance(value, (bool, int, float)):
+    if isinstance(value, (bool, int, float)) and is_exact(value):
         return json.dumps(value)
     return None
+
+
+def is_exact(value: object) -> bool:
+    """Whether a number is one that no reader with 64 bits takes for its neighbour."""
+    if isinstance(value, float):
+        return abs(value) < 2**53
+    return not isinstance(value, int) or -(2**63) <= value < 2**64
 
 
 def is_printable(character: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from tests.door.model.authentication.principal import Principal, look_up
+from tests.door.model.authentication.principal import Principal, is_exact, look_up
 from tests.door.model.authentication.specification import Condition, Equals, OneOf, Rule
 
 
@@ -39,7 +39,7 @@ def same(left: object, right: object) -> bool:
         return left.keys() == right.keys() and all(same(left[name], right[name]) for name in left)
     if isinstance(left, list) and isinstance(right, list):
         return len(left) == len(right) and all(map(same, left, right))
-    return left == right
+    return left == right and is_exact(left) and is_exact(right)
 
 
 def scope_told(rule: Rule) -> frozenset[str]:

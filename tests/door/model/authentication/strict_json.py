@@ -9,6 +9,9 @@ from collections.abc import Sequence
 DEEPEST = 32
 """Containers within each other, the outermost object among them."""
 
+MOST = 512
+"""Members and elements in one part of a token, at all levels."""
+
 
 class UnfitError(ValueError):
     """Text that is no JSON object, or that two readers could take for two different ones."""
@@ -71,6 +74,12 @@ def finite(text: str) -> float:
 def whole(text: str) -> int:
     finite(text)
     return int(text)
+
+
+def size(value: object) -> int:
+    """How many members and elements there are, at all levels."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return sum(1 + size(element) for element in inner)
 
 
 def depth(value: object) -> int:

@@ -154,12 +154,14 @@ fn what_was_found_out_by_an_old_list_is_not_remembered_under_the_new_one() {
 }
 
 #[test]
-fn a_key_that_does_not_say_how_old_it_is_is_old() {
+fn a_key_is_as_old_as_it_says_or_as_its_validity() {
     let gate = keys_gate(false);
     let dated = format!(r#"{{"sub": "partner", "scope": "read", "iat": {NOW}}}"#);
     let keys = [
         ("dated", dated.as_str(), 0.0, f64::INFINITY),
-        ("timeless", CLAIMS, NOW, f64::INFINITY),
+        ("begun", CLAIMS, NOW, f64::INFINITY),
+        ("earlier", CLAIMS, NOW - 11.0, f64::INFINITY),
+        ("timeless", CLAIMS, 0.0, f64::INFINITY),
     ];
     set(&gate, &keys);
     let cut = json!([{"issued_before": NOW - 10.0, "issuer": null, "expires": NOW + 5.0}]);
@@ -167,5 +169,7 @@ fn a_key_that_does_not_say_how_old_it_is_is_old() {
         .revoke(serde_json::from_value(cut).expect("entries"), NOW)
         .expect("room");
     assert_eq!(show_key(&gate, "dated", NOW), "as partner");
+    assert_eq!(show_key(&gate, "begun", NOW), "as partner");
+    assert_eq!(show_key(&gate, "earlier", NOW), "token-revoked");
     assert_eq!(show_key(&gate, "timeless", NOW), "token-revoked");
 }

@@ -118,6 +118,43 @@ fn credentials_stay_behind_where_that_is_wanted() {
 }
 
 #[test]
+fn what_nobody_verified_stays_behind() {
+    let sources = json!({"sources": [{"cookie": "session"}, {"bearer": {}}, {"header": "X-Token"}, {"cookie": "old"}]});
+    let gate = identity_gate(&sources, &json!({"optional": true}), &json!({}));
+    let good = token(&json!({}));
+    let cookies = format!("a=1; session={good}; old=forged; b=2 old=forged");
+    let fields = [
+        ("Authorization", "Bearer forged"),
+        ("Cookie", &*cookies),
+        ("X_Token", "forged"),
+        ("Cookie", "old=forged"),
+    ];
+    let told = head(&gate, "/0", &fields);
+    assert!(!told.contains("forged"), "{told}");
+    let kept = format!("a=1; session={good}");
+    assert_eq!(values(&told, "Cookie"), [&*kept]);
+
+    let second = bearer(&good);
+    let fields = [
+        ("Authorization", &*second),
+        ("x-token", "forged"),
+        ("Cookie", "old=forged; a=1"),
+    ];
+    let told = head(&gate, "/0", &fields);
+    assert!(!told.contains("forged"), "{told}");
+    assert_eq!(values(&told, "Authorization"), [&*second]);
+    assert_eq!(values(&told, "Cookie"), ["a=1"]);
+
+    // Nobody said who it is: then nothing says so by accident either.
+    let nobody = [("Authorization", "Basic own"), ("Cookie", "a=1 old=x")];
+    let told = head(&gate, "/0", &nobody);
+    assert_eq!(values(&told, "Authorization"), ["Basic own"]);
+    assert_eq!(values(&told, "Cookie"), ["a=1 old=x"]);
+    let open = head(&gate, "/1", &fields);
+    assert_eq!(values(&open, "x-token"), ["forged"]);
+}
+
+#[test]
 fn explanations_need_no_credential() {
     let gate = identity_gate(&json!({}), &json!({}), &json!({}));
     let explain = |path: &str| -> Value {
