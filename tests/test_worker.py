@@ -18,6 +18,7 @@ import pytest
 
 from pygateway.config import load_text
 from tests.support.patience import PATIENCE
+from tests.support.redis import RedisServer
 
 REAL = (sys.executable, "-P", "-m", "pygateway.worker")
 TOY = (sys.executable, "-P", str(Path(__file__).parent / "toys" / "worker.py"))
@@ -48,16 +49,21 @@ class Worker:
         assert isinstance(message, dict)
         return message
 
-    def launch(self, configuration: str) -> dict[str, Any]:
+    def launch(self, configuration: str, **members: Any) -> dict[str, Any]:  # noqa: ANN401
         """Send a configuration; give the worker's answer."""
+        self.launch_without_waiting(configuration, **members)
+        return self.receive()
+
+    def launch_without_waiting(self, configuration: str, **members: Any) -> None:  # noqa: ANN401
+        """Send a configuration."""
         document = {
             "kind": "launch",
             "slot": 7,
             "configuration": load_text(configuration).to_json(),
             "sockets": [self.listener.fileno()],
+            **members,
         }
         self.send(document)
-        return self.receive()
 
     def connect(self) -> socket.socket:
         connection = socket.create_connection(self.listener.getsockname(), PATIENCE)
@@ -215,3 +221,87 @@ def test_nothing_is_left_on_standard_input_and_every_descriptor_is_its_own() -> 
     with started() as worker:
         worker.launch(toy("serves"))
         assert os.readlink(f"/proc/{worker.process.pid}/fd/0") == os.devnull
+
+
+ENTRY = {"jti": "a", "issuer": None, "expires": 9e9}
+
+
+def test_it_begins_with_what_is_revoked_and_takes_more() -> None:
+    with started() as worker:
+        worker.launch(toy("serves"), revocations=[ENTRY], fresh_until=5.5)
+        worker.send({"kind": "revoke", "number": 1, "entries": [ENTRY, ENTRY]})
+        worker.send({"kind": "ask-report", "number": 2})
+        assert worker.receive() == {"kind": "applied", "number": 1, "problem": None}
+        report = worker.receive()
+        assert (report["kind"], report["number"]) == ("report", 2)
+        assert report["document"] == {"connections": 0, "revoked": 3, "feed": None}
+
+
+def test_what_is_revoked_while_it_starts_is_taken_before_it_is_ready() -> None:
+    with started() as worker:
+        worker.launch_without_waiting(toy("serves"))
+        worker.send({"kind": "revoke", "number": 1, "entries": [ENTRY]})
+        kinds = {worker.receive()["kind"], worker.receive()["kind"]}
+        assert kinds == {"applied", "ready"}
+
+
+def test_it_is_told_while_it_drains() -> None:
+    with started() as worker:
+        worker.launch(toy("serves"))
+        with worker.connect() as connection:
+            hold(connection)
+            worker.process.send_signal(signal.SIGTERM)
+            assert worker.receive() == {"kind": "draining"}
+            worker.send({"kind": "revoke", "number": 1, "entries": [ENTRY]})
+            assert worker.receive()["kind"] == "applied"
+            connection.sendall(b"go\n")
+            assert connection.recv(100) == b"done\n"
+        assert worker.exit_code() == 0
+
+
+def test_more_than_it_has_room_for_is_a_reason_not_to_serve() -> None:
+    with started() as worker:
+        answer = worker.launch(toy("full"), revocations=[ENTRY])
+        assert answer["kind"] == "failed"
+        assert answer["reason"] == "no room for more than 0 revocations"
+
+
+def test_bugs_in_what_it_is_asked_do_not_make_it_deaf() -> None:
+    with started() as worker:
+        worker.launch(toy("muddled"))
+        for number in (1, 3):
+            worker.send({"kind": "revoke", "number": number, "entries": [ENTRY]})
+            worker.send({"kind": "ask-report", "number": number + 1})
+            assert worker.receive()["problem"] == "internal error: RuntimeError"
+            assert worker.receive()["document"]["problem"] == "internal error: RuntimeError"
+
+
+PROTECTED = """
+redis: {{url: "{url}"}}
+auth:
+  providers:
+    main: {{secrets: [{{id: a, value: 0123456789abcdef0123456789abcdef}}]}}
+routes: [{{name: hello, respond: {{}}}}]
+"""
+
+
+def test_it_follows_redis(tmp_path: Path) -> None:
+    with RedisServer(tmp_path) as server, started(REAL) as worker:
+        target = "{pygateway:revocations}:entries"
+        server.command("HSET", target, '["jti",null,"a"]', "0.0 9e9", "head", "1-0 x")
+        assert worker.launch(PROTECTED.format(url=server.url)) == {"kind": "ready"}
+        worker.send({"kind": "ask-report", "number": 1})
+        report = worker.receive()["document"]
+        assert report["feed"]["connected"]
+        assert report["auth"]["revocations"] == 1
+
+
+def test_a_hung_redis_does_not_keep_it_from_serving(tmp_path: Path) -> None:
+    with RedisServer(tmp_path) as server, started(REAL) as worker:
+        server.hang()
+        assert worker.launch(PROTECTED.format(url=server.url)) == {"kind": "ready"}
+        worker.send({"kind": "ask-report", "number": 1})
+        assert not worker.receive()["document"]["feed"]["connected"]
+        worker.process.send_signal(signal.SIGTERM)
+        assert worker.receive() == {"kind": "draining"}
+        assert worker.exit_code() == 0

@@ -55,6 +55,7 @@ def make_application(control: Control) -> FastAPI:
     application.add_exception_handler(AdminProblem, _problem)
     application.add_exception_handler(HTTPException, _http_problem)
     application.add_exception_handler(RequestValidationError, _validation_problem)
+    application.add_exception_handler(Exception, _internal_problem)
     _add_health(application, control)
     _add_operations(application, control)
     _add_revocations(application, control)
@@ -188,6 +189,11 @@ def _described(problem: ConfigurationProblem) -> dict[str, Any]:
 async def _problem(_: Request, error: Exception) -> Response:
     assert isinstance(error, AdminProblem)  # noqa: S101 - registered for this class
     return Response(error.body(), error.status, error.headers, MEDIA_TYPE)
+
+
+async def _internal_problem(request: Request, _: Exception) -> Response:
+    # The exception travels on, to the guard, which logs it.
+    return await _problem(request, AdminProblem("internal", "The log says more."))
 
 
 async def _http_problem(request: Request, error: Exception) -> Response:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from pygateway.config.syntax.times import Time
 from pygateway.revocation.entry import LONGEST_NAME
+
+
+def _rounded(value: object) -> object:
+    """Programs write times as exactly as they have them; a microsecond is exact enough."""
+    return round(value, 6) if isinstance(value, float) else value
+
+
+Moment = Annotated[Time, BeforeValidator(_rounded)]
 
 
 class RevocationRequest(BaseModel):
@@ -34,12 +42,12 @@ class RevocationRequest(BaseModel):
         description="Whose tokens: `iss`, or the name of a provider whose credentials have none."
         " Left out, every issuer's.",
     )
-    issued_before: Time | None = Field(
+    issued_before: Moment | None = Field(
         default=None,
         description="Only tokens that were issued before this time; those that do not say when are"
         " taken for older. Left out with `sub`, now.",
     )
-    expires: Time | None = Field(
+    expires: Moment | None = Field(
         default=None,
         description="When the revocation is forgotten. Left out, when the last token that it is"
         " about must have expired.",

@@ -76,10 +76,10 @@ def ask(
         connection.request(method, path, payload, headers)
         response = connection.getresponse()
         answer = Answer(response.status, json.loads(response.read(MOST_ANSWER)))
-    except (OSError, http.client.HTTPException) as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    except OSError as error:
+        reason = error.strerror or visible(str(error))
         raise CommandFailed(f"cannot ask the admin server at {address}: {reason}") from None
-    except ValueError:
+    except (http.client.HTTPException, ValueError):
         raise CommandFailed(f"what answers at {address} is no admin server") from None
     finally:
         connection.close()

@@ -14,7 +14,7 @@ from pygateway._core import Gate
 from pygateway.cli.configuration import add_file_argument, load_found
 from pygateway.cli.failure import CommandFailed, Exit
 from pygateway.cli.output import Style, print_json, print_table, visible
-from pygateway.config import Config, Route
+from pygateway.config import Config, Route, RouteAuth
 from pygateway.config.gate_specification import gate_specification
 
 CLIENT = "127.0.0.1"
@@ -58,7 +58,7 @@ def list_routes(arguments: argparse.Namespace) -> int:
     """Run `routes`."""
     config = load_found(arguments)
     if arguments.json:
-        print_json([as_data(route) for route in config.routes])
+        print_json([as_data(config, route) for route in config.routes])
         return Exit.FINE
     rows = [
         (
@@ -67,15 +67,16 @@ def list_routes(arguments: argparse.Namespace) -> int:
             " ".join(route.match.hosts) or "any",
             " ".join(route.match.paths) or "/*",
             conditions(route),
+            authentication(config, route),
             action(route),
         )
         for route in config.routes
     ]
-    print_table(("ROUTE", "METHODS", "HOSTS", "PATHS", "IF", "ACTION"), rows)
+    print_table(("ROUTE", "METHODS", "HOSTS", "PATHS", "IF", "AUTH", "ACTION"), rows)
     return Exit.FINE
 
 
-def as_data(route: Route) -> dict[str, object]:
+def as_data(config: Config, route: Route) -> dict[str, object]:
     """Give a route as a JSON object."""
     return {
         "name": route.name,
@@ -86,6 +87,8 @@ def as_data(route: Route) -> dict[str, object]:
             "headers": dict(route.match.headers),
             "query": dict(route.match.query),
         },
+        "providers": list(config.providers_of(route)),
+        "optional": _is_optional(route),
         "action": action(route),
     }
 
@@ -102,6 +105,18 @@ def conditions(route: Route) -> str:
     return ", ".join([*headers, *query]) or "-"
 
 
+def authentication(config: Config, route: Route) -> str:
+    """Say whose credentials a route takes; its rules are in the configuration."""
+    providers = ", ".join(config.providers_of(route))
+    if not providers:
+        return "open"
+    return f"{providers} or none" if _is_optional(route) else providers
+
+
+def _is_optional(route: Route) -> bool:
+    return isinstance(route.auth, RouteAuth) and route.auth.optional
+
+
 def action(route: Route) -> str:
     """Say what becomes of a request that the route takes."""
     if route.redirect is not None:
@@ -116,11 +131,12 @@ def action(route: Route) -> str:
 
 def match_request(arguments: argparse.Namespace) -> int:
     """Run `routes match`."""
-    explanation = explain(load_found(arguments), arguments.method, arguments.url, arguments.header)
+    config = load_found(arguments)
+    explanation = explain(config, arguments.method, arguments.url, arguments.header)
     if arguments.json:
         print_json(explanation)
     else:
-        _print(explanation)
+        _print(config, explanation)
     return Exit.FAILED if explanation["route"] is None else Exit.FINE
 
 
@@ -170,13 +186,16 @@ def _header(line: str) -> tuple[bytes, bytes]:
     return name.encode(), value.strip().encode()
 
 
-def _print(explanation: dict[str, Any]) -> None:
+def _print(config: Config, explanation: dict[str, Any]) -> None:
     style = Style(sys.stdout)
     route = explanation["route"]
     headline = style.red("no route") if route is None else style.green(f"route {route}")
     print(f"{headline}: {visible(str(explanation['reason']))}")
     if explanation["canonical_path"]:
         print(f"path as routed: {visible(explanation['canonical_path'])}")
+    if route is not None:
+        taken = next(each for each in config.routes if each.name == route)
+        print(f"auth: {authentication(config, taken)}")
     for candidate in explanation["candidates"]:
         if route is None and candidate["why_not"].startswith("outranked"):
             continue  # it matches, but the request itself was refused

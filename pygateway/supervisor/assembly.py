@@ -110,6 +110,8 @@ class Assembly:
         reports = []
         for worker, asking in zip(workers, askings, strict=True):
             document = asking.result() if asking.done() else None
+            if asking.done() and document is None:
+                continue  # It has ended meanwhile.
             asking.cancel()
             described = {"worker": worker.slot, "pid": worker.pid, "state": worker.state}
             reports.append({**described, "report": document})

@@ -78,6 +78,8 @@ def _problems(
     for worker in workers:
         name = f"worker {worker['worker']} (pid {worker['pid']})"
         report = worker["report"]
+        if worker["state"] != "ready":
+            continue
         if report is None:
             problems.append(f"{name} does not answer")
         elif report.get("feed") is not None and not report["feed"]["connected"]:

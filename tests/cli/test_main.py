@@ -10,7 +10,10 @@ from tests.cli.conftest import Run
 from tests.support.patience import PATIENCE
 from tests.toys.program import PYGATEWAY
 
-COMMANDS = ("demo", "run", "proxy", "echo", "check", "routes", "token", "key", "schema", "version")
+COMMANDS = (
+    *("demo", "run", "proxy", "echo", "check", "routes", "token", "key", "revoke", "status"),
+    *("reload", "drain", "schema", "version"),
+)
 
 
 def test_help_names_every_command_and_exit_code(run: Run) -> None:

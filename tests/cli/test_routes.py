@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -12,10 +13,10 @@ def test_lists_routes_for_people(run: Run, good: Path) -> None:
     outcome = run("routes", "-c", good)
     assert outcome.code == 0
     headings, *rows = outcome.out.splitlines()
-    assert headings.split() == ["ROUTE", "METHODS", "HOSTS", "PATHS", "IF", "ACTION"]
+    assert headings.split() == ["ROUTE", "METHODS", "HOSTS", "PATHS", "IF", "AUTH", "ACTION"]
     assert [row.split()[0] for row in rows] == ["users", "split", "old", "hello"]
     assert rows[0].split() == [
-        "users", "GET", "api.example", "/users/{id}", "X-Env:", "prod", "upstream", "users",
+        "users", "GET", "api.example", "/users/{id}", "X-Env:", "prod", "open", "upstream", "users",
     ]  # fmt: skip
     assert "?debug, ?mode=1" in rows[1]
     assert rows[1].endswith("upstream users:9 canary:1")
@@ -34,6 +35,8 @@ def test_lists_routes_for_programs(run: Run, good: Path) -> None:
             "headers": {"X-Env": "prod"},
             "query": {},
         },
+        "providers": [],
+        "optional": False,
         "action": "upstream users",
     }
     assert second["match"]["query"] == {"debug": None, "mode": "1"}
@@ -60,6 +63,53 @@ def test_says_why_the_others_do_not(run: Run, good: Path) -> None:
     assert outcome.out.startswith("route hello: ")
     for other in ("users", "split", "old"):
         assert f"  not {other}: " in outcome.out
+
+
+PROTECTED = """\
+version: 1
+auth:
+  providers:
+    main: {audiences: [api], secrets: [{value: "0123456789abcdef0123456789abcdef"}]}
+    partners: {api_keys: {pepper: "0123456789abcdef0123456789abcdef", keys: []}}
+upstreams:
+  users: {endpoints: ["http://127.0.0.1:9001"]}
+routes:
+  - {name: open, match: {paths: [/open]}, upstream: users, auth: none}
+  - {name: both, match: {paths: [/both]}, upstream: users}
+  - name: perhaps
+    match: {paths: [/perhaps]}
+    upstream: users
+    auth: {provider: main, optional: true}
+"""
+
+
+@pytest.fixture
+def protected(tmp_path: Path) -> Path:
+    file = tmp_path / "protected.yaml"
+    file.write_text(PROTECTED)
+    return file
+
+
+def test_lists_whose_credentials_a_route_takes(run: Run, protected: Path) -> None:
+    _, *rows = run("routes", "-c", protected).out.splitlines()
+    shown = [re.split(r" {2,}", row)[-2] for row in rows]
+    assert shown == ["open", "main, partners", "main or none"]
+    listed = json.loads(run("routes", "-c", protected, "--json").out)
+    assert [(route["providers"], route["optional"]) for route in listed] == [
+        ([], False),
+        (["main", "partners"], False),
+        (["main"], True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [("/open", "open"), ("/both", "main, partners"), ("/perhaps", "main or none")],
+)
+def test_says_whose_credentials_a_request_needs(
+    run: Run, protected: Path, path: str, said: str
+) -> None:
+    assert f"\nauth: {said}\n" in run("routes", "-c", protected, "match", "GET", path).out
 
 
 def test_no_route_is_exit_code_1(run: Run, good: Path) -> None:

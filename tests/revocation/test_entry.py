@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 from itertools import permutations
-from typing import Any
 
 import pytest
 from hypothesis import given
@@ -41,9 +40,7 @@ def test_every_form_can_be_read_back(entry: Revocation) -> None:
 @given(st.lists(st.tuples(times, times), min_size=3, max_size=3))
 def test_merging_knows_no_order_and_no_number(pairs: list[tuple[float, float]]) -> None:
     same = [Revocation("sub", "a", None, *pair) for pair in pairs]
-    outcomes = {
-        one.merged(two).merged(three).merged(one) for one, two, three in permutations(same)
-    }
+    outcomes = {one.merged(two).merged(three).merged(one) for one, two, three in permutations(same)}
     assert len(outcomes) == 1
 
 
@@ -89,7 +86,7 @@ def gate() -> Gate:
         {"jti": "\ud800", "expires": 1},
     ],
 )
-def test_anything_else_is_refused(document: Any) -> None:
+def test_anything_else_is_refused(document: object) -> None:
     with pytest.raises(NotARevocation):
         from_json(document)
 

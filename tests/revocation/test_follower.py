@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from pygateway.revocation import shared
+from pygateway.revocation.entry import target_text
 from pygateway.revocation.feed import make_feed
 from pygateway.revocation.shared import LATEST, SharedRevocations
 from pygateway.store.redis import connect
@@ -112,13 +114,36 @@ def test_whoever_was_away_for_more_than_the_stream_holds_reads_everything(
         async with register(config(server.url, entries=10_000)) as one:
             await one.publish([jti("before")])
             server.drop_clients()
-            shared = SharedRevocations(connect(config(server.url).redis), "pygateway")  # type: ignore[arg-type]
+            settings = config(server.url).redis
+            assert settings is not None
+            publisher = SharedRevocations(connect(settings), "pygateway")
             for number in range(50):
-                await shared.publish([jti(str(number))])
+                await publisher.publish([jti(str(number))])
             server.command("XTRIM", STREAM, "MAXLEN", 1)
             await eventually(lambda: len(one) == 51, one.statistics)
-            await shared.close()
+            await publisher.close()
 
+    with server:
+        run(scenario)
+
+
+# Two publications and a trimming in one step: the follower sees the second message alone.
+LOSING = f"""
+local function publish(KEYS, ARGV) {shared._PUBLISH} end
+publish(KEYS, {{'n1', 1000, ARGV[1], '0.0', '9e9'}})
+publish(KEYS, {{'n2', 1000, ARGV[2], '0.0', '9e9'}})
+redis.call('XTRIM', KEYS[2], 'MAXLEN', 1)
+"""
+
+
+def test_a_message_that_was_trimmed_away_is_missed(server: RedisServer) -> None:
+    async def scenario() -> None:
+        async with register(config(server.url)) as one:
+            server.command("EVAL", LOSING, 2, HASH, STREAM, *map(target_text, targets))
+            await eventually(lambda: len(one) == 2, one.statistics)
+            assert one.statistics()["redis"]["looks"] == 2
+
+    targets = [jti("first").target, jti("second").target]
     with server:
         run(scenario)
 

@@ -52,8 +52,8 @@ def test_a_refused_reload_keeps_the_old_file_and_frees_the_new_one(tmp_path: Pat
             assert one.statistics()["file"] == str(tmp_path / "first")
             async with register(config(file=tmp_path / "second")):
                 pass
+            (tmp_path / "other").write_text("of something else")
             with pytest.raises(JournalFailed):
-                (tmp_path / "other").write_text("of something else")
                 await one.prepare(config(file=tmp_path / "other"))
 
     run(scenario)
@@ -101,12 +101,13 @@ def test_a_reload_may_bring_redis_and_take_it_away(tmp_path: Path) -> None:
     async def scenario() -> None:
         async with register(config(server.url)) as other, register(config()) as one:
             await one.take([jti("a")])
-            assert not one.is_shared
+            assert one.fresh_until is None
             await one.adopt(await one.prepare(config(server.url)))
             assert one.is_shared
             await eventually(lambda: other.held() == [jti("a")], other.statistics)
             await one.adopt(await one.prepare(config()))
-            assert (one.is_shared, one.fresh_until) == (False, None)
+            assert one.fresh_until is None
+            assert await one.publish([jti("b")]) is None
             assert one.held() == [jti("a")]
 
     with RedisServer(tmp_path) as server:
@@ -133,11 +134,11 @@ def test_api_keys_that_never_expire_stay_revoked() -> None:
     from pygateway.config import load_text
 
     keys = "api_keys: {pepper: 0123456789abcdef0123456789abcdef, keys: []}"
-    secret = "secrets: [{id: a, value: 0123456789abcdef0123456789abcdef}]"
+    verified = "secrets: [{id: a, value: 0123456789abcdef0123456789abcdef}]"
     settings = load_text(f"""
         auth:
           providers:
-            main: {{issuer: 'https://a.example', longest_life: 1h, leeway: 0s, {secret}}}
+            main: {{issuer: 'https://a.example', longest_life: 1h, leeway: 0s, {verified}}}
             partners: {{{keys}}}
         routes: [{{name: r, respond: {{}}}}]
     """)

@@ -51,8 +51,8 @@ class World:
         self.done: list[str] = []
 
     async def step(self) -> None:
-        usual: list[Callable[[], object]] = [self.revoke] * 8 + [self.wait] * 3
-        steps = usual + self.mishaps()
+        steps: list[Callable[[], object]] = [*[self.revoke] * 8, *[self.wait] * 3]
+        steps += self.mishaps()
         step = self.random.choice(steps)
         self.done.append(step.__name__)
         outcome = step()

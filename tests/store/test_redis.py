@@ -19,7 +19,7 @@ from tests.support.patience import PATIENCE
 from tests.support.redis import RedisServer, free_port, program
 
 
-async def ask(store: Store, *arguments: bytes | str | float) -> Any:
+async def ask(store: Store, *arguments: bytes | str | float) -> Any:  # noqa: ANN401
     async with asyncio.timeout(PATIENCE), translated():
         return await store.execute_command(*arguments)
 
@@ -56,7 +56,7 @@ def test_user_and_password(tmp_path: Path) -> None:
     with RedisServer(tmp_path) as server:
         server.command("ACL", "SETUSER", "ann", "on", ">secret", "+@all", "~*")
         server.command("ACL", "SETUSER", "default", "-@all")
-        good = Redis(url=server.url, username="ann", password="secret", timeout=PATIENCE)
+        good = Redis(url=server.url.replace("//", "//ann:secret@"), timeout=PATIENCE)
         run(good, pongs)
         run(good.model_copy(update={"username": "bob"}), refused)
 

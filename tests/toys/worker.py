@@ -9,6 +9,9 @@ hangs           never becomes ready
 dies            ends by itself before it is ready
 needs-no-file   cannot start while there is a file `broken` in TOY_DIRECTORY
 stalls-on-term  answers, and blocks its loop when it is told to drain
+full            answers, and has no room for revocations
+deaf            answers, and blocks its loop when something is revoked
+muddled         answers, and has bugs in what is told and asked of it
 """
 
 from __future__ import annotations
@@ -33,12 +36,14 @@ BROKEN = Path(os.environ.get("TOY_DIRECTORY", ".")) / "broken"
 
 
 class ToyGateway:
-    """Speaks lines: `who` gives pid and route, `hold` ends once `go` has come."""
+    """Speaks lines: `who` gives pid, route and what is revoked, `hold` ends once `go` has come."""
 
     def __init__(self, config: Config) -> None:
         self.behaviour = config.routes[0].name
         self.servers: list[asyncio.Server] = []
         self.conversations: set[asyncio.Task[None]] = set()
+        self.revoked: list[Any] = []
+        self.fresh_until: float | None = None
         if self.behaviour == "refuses":
             problem = ConfigurationProblem("toy", "the toy refuses its configuration")
             raise ConfigurationError((problem,))
@@ -68,7 +73,12 @@ class ToyGateway:
         try:
             while line := await reader.readline():
                 if line == b"who\n":
-                    answer = {"pid": os.getpid(), "route": self.behaviour}
+                    answer = {
+                        "pid": os.getpid(),
+                        "route": self.behaviour,
+                        "revoked": self.revoked,
+                        "fresh_until": self.fresh_until,
+                    }
                     writer.write(json.dumps(answer).encode() + b"\n")
                 else:
                     writer.write(b"held\n")
@@ -78,6 +88,28 @@ class ToyGateway:
         finally:
             self.conversations.discard(task)
             writer.close()
+
+    def apply_revocations(self, entries: bytes) -> int:
+        """Note what is revoked."""
+        if self.behaviour == "full":
+            raise OverflowError("no room for more than 0 revocations")
+        if self.behaviour == "deaf":
+            threading.Event().wait()
+        if self.behaviour == "muddled":
+            raise RuntimeError("the toy has a bug")
+        taken = json.loads(entries)
+        self.revoked += taken
+        return len(taken)
+
+    def set_fresh_until(self, until: float) -> None:
+        """Note until when that is fresh."""
+        self.fresh_until = until
+
+    def statistics(self) -> dict[str, Any]:
+        """Describe the toy."""
+        if self.behaviour == "muddled":
+            raise RuntimeError("the toy has a bug")
+        return {"connections": len(self.conversations), "revoked": len(self.revoked)}
 
     async def drain(self, timeout: float) -> None:
         """Accept nothing more and finish."""

@@ -1,0 +1,206 @@
+"""`revoke`, `status`, `reload` and `drain` against a real admin server."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pygateway.admin.control import Reloaded, Revoked, Unheard
+from pygateway.config import Admin
+from pygateway.errors import ConfigurationProblem
+from tests.admin.serving import Serving
+from tests.cli.conftest import Run
+
+TOKEN = "sixteen-letters-or-more"  # noqa: S105 - of these tests
+
+
+@pytest.fixture
+def admin() -> Iterator[Serving]:
+    with Serving(Admin()) as serving:
+        yield serving
+
+
+@pytest.fixture
+def at(admin: Serving) -> list[str]:
+    """The words that name the admin server."""
+    return ["--admin", "{}:{}".format(*admin.address)]
+
+
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [(["--jti", "a"], "jti"), (["--sub", "a"], "sub"), (["--issued-before", "now"], "all")],
+)
+def test_revoke(run: Run, admin: Serving, at: list[str], words: list[str], kind: str) -> None:
+    outcome = run("revoke", *words, "--issuer", "me", *at)
+    assert (outcome.code, outcome.out, outcome.err) == (0, "revoked\n", "")
+    (entry,) = admin.control.taken
+    assert (entry.kind, entry.issuer) == (kind, "me")
+
+
+def test_revoke_at_a_time(run: Run, admin: Serving, at: list[str]) -> None:
+    assert run("revoke", "--sub", "ü", "--issued-before", "2020-01-01", *at).code == 0
+    assert admin.control.taken[0].issued_before == 1577836800.0
+    assert admin.control.taken[0].name == "ü"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["--issuer", "a"],
+        ["--jti", "a", "--sub", "b"],
+        ["--jti", "a", "--issued-before", "5"],
+        ["--sub", "a", "--issued-before", "soon"],
+    ],
+)
+def test_revoke_without_a_clear_meaning_is_wrong_usage(
+    run: Run, admin: Serving, at: list[str], words: list[str]
+) -> None:
+    assert run("revoke", *words, *at).code == 2
+    assert admin.control.taken == []
+
+
+def test_revoke_that_not_everybody_heeds_yet_fails_and_says_who(
+    run: Run, admin: Serving, at: list[str]
+) -> None:
+    admin.control.revoked = Revoked(0, [Unheard(2, 77, "busy\x1b")], shared=True, problem="away")
+    outcome = run("revoke", "--jti", "a", *at)
+    assert outcome.code == 1
+    assert "worker 2 (pid 77) may not heed it yet: busy\\x1b\n" in outcome.out
+    assert "other gateways do not know yet: away\n" in outcome.out
+    outcome = run("revoke", "--jti", "a", "--json", *at)
+    assert outcome.code == 1
+    assert not json.loads(outcome.out)["complete"]
+
+
+def test_reload_and_drain(run: Run, admin: Serving, at: list[str]) -> None:
+    assert run("reload", *at).out == "reloaded\n"
+    assert json.loads(run("reload", "--json", *at).out) == {"reloaded": True}
+    assert run("drain", *at).out == "draining\n"
+    assert json.loads(run("drain", "--json", *at).out) == {"draining": True}
+    assert admin.control.drains == 2
+
+
+def test_a_refused_reload_fails_and_says_why(run: Run, admin: Serving, at: list[str]) -> None:
+    problem = ConfigurationProblem("unknown-key", "what is x?", file="f.yaml", line=3, column=1)
+    admin.control.reloaded = Reloaded("problems in the configuration: 1", (problem,))
+    outcome = run("reload", *at)
+    assert outcome.code == 1
+    assert outcome.err == (
+        "pygateway: problems in the configuration: 1\n  f.yaml:3:1: what is x?\n"
+    )
+
+
+def status(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever JSON has
+    jwks = {"keys": 2, "fetched_at": 5.0, "age": 7.0, "stale": True, "failing": True}
+    report = {"connections": 5, "auth": {"providers": {"main": {"kind": "jwt", **jwks}}}}
+    return {
+        "version": "1",
+        "status": "ok",
+        "problems": [],
+        "listeners": ["127.0.0.1:8000"],
+        "configuration": {"loaded_at": "2026-01-01T00:00:00Z"},
+        "workers": [
+            {"worker": 0, "pid": 77, "state": "ready", "report": report},
+            {"worker": 1, "pid": 78, "state": "draining", "report": None},
+        ],
+        "revocations": {"entries": 3, "maximum": 10, "file": None, "redis": None},
+        **changes,
+    }
+
+
+def shown(admin: Serving, run: Run, at: list[str], document: dict[str, Any]) -> str:
+    async def describe() -> dict[str, Any]:
+        return document
+
+    admin.control.status = describe  # type: ignore[method-assign]
+    outcome = run("status", *at)
+    assert outcome.code == 0
+    return outcome.out
+
+
+def test_status(run: Run, admin: Serving, at: list[str]) -> None:
+    text = shown(admin, run, at, status())
+    assert "pygateway 1: ok\n" in text
+    assert "revocations 3 of 10, this gateway alone\n" in text
+    assert "0       77   ready     5\n" in text
+    assert "1       78   draining  no answer\n" in text
+    assert "2 keys, 7 s old, stale, failing\n" in text
+
+
+def test_status_of_a_gateway_in_trouble(run: Run, admin: Serving, at: list[str]) -> None:
+    feed = {"connected": False, "problem": "refused", "age_seconds": 4.0}
+    revocations = {"entries": 3, "maximum": 10, "file": "/a/b", "redis": feed}
+    document = status(status="degraded", problems=["all is lost"], revocations=revocations)
+    text = shown(admin, run, at, document)
+    assert "pygateway 1: degraded\n  all is lost\n" in text
+    assert "Redis not followed, as of 4.0 s ago; kept in /a/b\n" in text
+
+
+def test_status_as_json(run: Run, at: list[str]) -> None:
+    assert json.loads(run("status", "--json", *at).out)["status"] == "ok"
+
+
+def test_the_configuration_says_where_and_with_which_token(
+    run: Run, admin: Serving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "gateway.yaml"
+    address = "{}:{}".format(*admin.address)
+    admin.settings = Admin.model_validate({"token": TOKEN})
+    routes = "routes: [{name: r, respond: {}}]"
+    file.write_text(f"{{admin: {{address: '{address}', token: {TOKEN}}}, {routes}}}")
+    assert run("drain", "-c", file).code == 0
+    # An address of its own goes without the configuration, and the token is in the environment.
+    outcome = run("drain", "--admin", address)
+    assert (outcome.code, "Authorization: Bearer" in outcome.err) == (1, True)
+    monkeypatch.setenv("PYGATEWAY_ADMIN_TOKEN", TOKEN)
+    assert run("drain", "--admin", address).code == 0
+    file.write_text(f"{{{routes}}}")
+    assert "has no admin server" in run("drain", "-c", file).err
+    file.write_text(f"{{admin: '127.0.0.1:0', {routes}}}")
+    assert "give --admin HOST:PORT" in run("drain", "-c", file).err
+
+
+def test_a_unix_socket(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "admin.sock"
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(path))
+    listener.listen()
+    with Serving(Admin.model_validate(f"unix:{path}"), listener) as admin:
+        assert run("drain", "--admin", f"unix:{path}").code == 0
+        assert admin.control.drains == 1
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", b"SSH\r\n"]
+)
+def test_what_is_no_admin_server_is_named(run: Run, answer: bytes) -> None:
+    import threading
+
+    with socket.create_server(("127.0.0.1", 0)) as other:
+
+        def serve() -> None:
+            connection, _ = other.accept()
+            with connection:
+                connection.recv(65536)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        outcome = run("status", "--admin", address)
+        thread.join()
+    assert outcome.code == 1
+    assert f"at {address}" in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
+def test_nobody_there_and_no_address(run: Run, tmp_path: Path) -> None:
+    outcome = run("status", "--admin", f"unix:{tmp_path}/nowhere")
+    assert (outcome.code, "No such file" in outcome.err) == (1, True)
+    assert run("status", "--admin", "nonsense").code == 2
