@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import asyncio
 from time import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVarTuple, Unpack
 
 from pygateway import problem
 from pygateway._core import Forward, Reject, Respond
@@ -51,14 +51,17 @@ from pygateway.sweep import NEVER
 from pygateway.telemetry import get_logger
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
     from pygateway._core import Gate, Unverified, Verdict
     from pygateway.auth.authenticator import Authenticator
+    from pygateway.auth.outcome import Outcome
     from pygateway.sweep import Sweep
     from pygateway.upstream.connection import UpstreamConnection
     from pygateway.upstream.plan import Plan
     from pygateway.upstream.upstream import EndpointState, UpstreamState
+
+Question = TypeVarTuple("Question")
 
 DISCARDABLE = 64 * 1024
 """Bytes of a request's body that are read and thrown away to keep a connection.
@@ -155,20 +158,44 @@ class Proxy:
         if exchange.rounds > MOST_ROUNDS:
             self.fail(exchange, AuthenticationUnavailable("The keys change too quickly."))
         elif unverified.kind in {"signature", "external"}:
-            if not authenticator.queue_up(exchange, unverified, self.decide_again):
+            if not authenticator.queue_up(exchange, unverified, self.take_verdict):
                 detail = "Too many requests wait to be authenticated."
                 self.fail(exchange, AuthenticationUnavailable(detail))
         elif (verdict := authenticator.answer_now(unverified)) is not None:
             self.decide_again(exchange, verdict)
         else:
-            exchange.task = asyncio.get_running_loop().create_task(
-                self.resolve_and_go_on(exchange, unverified)
-            )
+            self.wait_for(exchange, authenticator.resolve, unverified)
 
-    async def resolve_and_go_on(self, exchange: Exchange, unverified: Unverified) -> None:
+    def take_verdict(self, exchange: Exchange, unverified: Unverified, verdict: Verdict) -> None:
+        """Go on with the verdict on a signature, which may need a look at the issuer's keys."""
+        authenticator = self.authenticator
+        if authenticator.has_doubts(unverified, verdict):
+            patience = authenticator.patience(unverified, for_keys=True)
+            exchange.client.deadline = self.sweep.now + patience
+            self.wait_for(exchange, authenticator.look_again, unverified, verdict)
+        else:
+            self.decide_again(exchange, verdict)
+
+    def wait_for(
+        self,
+        exchange: Exchange,
+        ask: Callable[[Unpack[Question]], Awaitable[Outcome]],
+        *question: *Question,
+    ) -> None:
+        """Go on once somebody has said what there is to say."""
+        exchange.task = asyncio.get_running_loop().create_task(
+            self.ask_and_go_on(exchange, ask, *question)
+        )
+
+    async def ask_and_go_on(
+        self,
+        exchange: Exchange,
+        ask: Callable[[Unpack[Question]], Awaitable[Outcome]],
+        *question: *Question,
+    ) -> None:
         """Ask whoever knows, then go on with the answer."""
         try:
-            outcome = await self.authenticator.resolve(unverified)
+            outcome = await ask(*question)
             exchange.task = None
             if isinstance(outcome, Denial):
                 self.deny(exchange, outcome)

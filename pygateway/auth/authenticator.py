@@ -7,6 +7,9 @@ The gate decides; where it cannot, it answers `Unverified`, whose `kind` says wh
     api-key               an entry of the store: look it up
     forward-auth          the word of an HTTP service: ask it
 
+A signature that is wrong may be right by a key that its issuer has changed and not renamed; then
+the keys are fetched once more before it is refused.
+
 What comes of it is a verdict, with which the gate is asked again.
 """
 
@@ -43,6 +46,10 @@ UNHURRIED = 5.0
 """Seconds that a request waits at most in the verification queue. A full queue of the default
 length takes a tenth of that; a worker that takes longer is overloaded and should say so."""
 
+MOST_DOUBTS = 64
+"""Requests of one provider that wait, with a wrong signature, for a look at the keys. Further ones
+are refused at once: most such tokens are forged, and there may be a flood of them."""
+
 
 class Authenticator:
     """Keys, queues and services of one worker.
@@ -67,6 +74,7 @@ class Authenticator:
         self._providers = list(config.auth.providers.items())
         self._queue = VerificationQueue(asyncio.get_running_loop(), self.verify, self._most)
         self._resolving: Counter[int] = Counter()
+        self._doubts: Counter[int] = Counter()
         self._fetched: dict[int, FetchedKeys] = {}
         self._stored: dict[int, StoredApiKeys] = {}
         self._services: dict[int, ForwardAuthentication] = {}
@@ -94,10 +102,10 @@ class Authenticator:
 
     # --- what the proxy asks ------------------------------------------------------------------
 
-    def patience(self, unverified: Unverified) -> float:
-        """Seconds after which whoever waits for this gives up."""
+    def patience(self, unverified: Unverified, *, for_keys: bool = False) -> float:
+        """Seconds after which whoever waits for this, or for a look at the keys, gives up."""
         provider = self._providers[unverified.provider][1]
-        if unverified.kind == "key":
+        if for_keys or unverified.kind == "key":
             return provider.jwks.timeout * 2 + UNHURRIED
         if provider.forward_auth is not None:
             return provider.forward_auth.timeout * 2 + UNHURRIED
@@ -107,7 +115,7 @@ class Authenticator:
         self,
         exchange: Exchange,
         unverified: Unverified,
-        go_on: Callable[[Exchange, Verdict], None],
+        go_on: Callable[[Exchange, Unverified, Verdict], None],
     ) -> bool:
         """Have a signature verified in its turn; whether there was room in the queue."""
         return self._queue.submit(exchange, unverified, go_on)
@@ -127,6 +135,30 @@ class Authenticator:
                 return self._unknown_key(keys, unverified)
         return None
 
+    def has_doubts(self, unverified: Unverified, verdict: Verdict) -> bool:
+        """Whether a verdict on a signature may be another after a look at the issuer's keys.
+
+        A flood of wrong ones causes no more fetches than `cooldown` lets it, and those that are
+        right wait for none.
+        """
+        keys = self._fetched.get(unverified.provider)
+        return (
+            verdict.reason == "token-invalid"
+            and keys is not None
+            and not keys.resting
+            and self._doubts[unverified.provider] < MOST_DOUBTS
+        )
+
+    async def look_again(self, unverified: Unverified, verdict: Verdict) -> Outcome:
+        """Fetch the issuer's keys; the verdict holds if they are what they were."""
+        index = unverified.provider
+        self._doubts[index] += 1
+        try:
+            changed = await self._fetched[index].renew_until_changed()
+        finally:
+            self._doubts[index] -= 1
+        return None if changed else verdict
+
     async def resolve(self, unverified: Unverified) -> Outcome:
         """Find out what the gate wants to know, within the deadline of whoever is asked."""
         index = unverified.provider
@@ -143,10 +175,7 @@ class Authenticator:
     def verify(self, unverified: Unverified) -> Verdict:
         """Verify a signature: natively, or by PyJWT where the core does not have the algorithm."""
         if unverified.kind == "signature":
-            verdict = self._gate.verify(unverified, time())
-            if verdict.reason == "token-invalid" and unverified.provider in self._fetched:
-                self._fetched[unverified.provider].doubt()
-            return verdict
+            return self._gate.verify(unverified, time())
         from pygateway.auth.external import verified_claims  # noqa: PLC0415 - see `_prepare`
 
         claims = verified_claims(unverified)

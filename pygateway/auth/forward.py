@@ -2,8 +2,9 @@
 
 The service is sent a GET with the method, address and chosen fields of the request. A 2xx
 answer lets the request on, with chosen fields of the answer; a 3xx or 4xx answer is passed to
-the client, so that it can be a login page, a redirect or a challenge. `on_failure` decides where
-there is no answer, or a 5xx one; an answer that cannot be understood lets nobody in.
+the client, so that it can be a login page, a redirect or a challenge. `on_failure` decides where no
+connection can be made, nothing comes in time, or the answer is 5xx; a service that hangs up on the
+question, or whose answer cannot be understood, lets nobody in.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import aiohttp
 from multidict import CIMultiDict
 
 from pygateway import __version__
+from pygateway.auth.attempt import Attempt, Connector
 from pygateway.auth.health import ServiceHealth
 from pygateway.auth.outcome import Denial, Unavailable
 from pygateway.auth.turns import Turns
@@ -75,7 +77,7 @@ class ForwardAuthentication:
         self._turns = Turns(CONNECTIONS, policy.timeout)
         self._wanted = {name.lower().encode("ascii") for name in policy.response_headers}
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=CONNECTIONS),
+            connector=Connector(CONNECTIONS),
             timeout=aiohttp.ClientTimeout(total=policy.timeout),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={"User-Agent": f"pygateway/{__version__}", "Accept-Encoding": "identity"},
@@ -83,8 +85,8 @@ class ForwardAuthentication:
             max_line_size=LONGEST_LINE,
             max_field_size=LONGEST_LINE,
         )
-        loop = asyncio.get_running_loop()
-        self.health = ServiceHealth("authentication service", provider, loop.time)
+        self._clock = asyncio.get_running_loop().time
+        self.health = ServiceHealth("authentication service", provider, self._clock)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -102,24 +104,20 @@ class ForwardAuthentication:
             return await self._ask_in_turn(question)
 
     async def _ask_in_turn(self, question: CIMultiDict[str]) -> list[tuple[bytes, bytes]] | Denial:
+        begun = self._clock()
+        attempt = Attempt()
         try:
             answer = await self._ask(question)
-        except TimeoutError:
-            raise self._failed(Unavailable("no answer in time")) from None
-        except (aiohttp.ClientConnectionError, OSError) as error:
-            raise self._failed(Unavailable(str(error) or type(error).__name__)) from error
-        except (aiohttp.ClientError, ValueError) as error:
-            reason = str(error) or type(error).__name__
-            raise self._failed(Unavailable(reason, doubtful=True)) from error
         except Unavailable as unavailable:
-            self._failed(unavailable)
+            self.health.failed(str(unavailable), begun)
             raise
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            timed_out = isinstance(error, TimeoutError)
+            reason = "no answer in time" if timed_out else str(error) or type(error).__name__
+            self.health.failed(reason, begun)
+            raise Unavailable(reason, doubtful=attempt.is_doubtful(error)) from error
         self.health.succeeded()
         return answer
-
-    def _failed(self, unavailable: Unavailable) -> Unavailable:
-        self.health.failed(str(unavailable))
-        return unavailable
 
     async def _ask(self, question: CIMultiDict[str]) -> list[tuple[bytes, bytes]] | Denial:
         async with self._session.get(

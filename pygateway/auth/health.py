@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from pygateway.telemetry import get_logger
@@ -14,7 +15,8 @@ PAUSE = 1.0
 its deadline otherwise, and the service would come back to a crowd."""
 
 TOLERATED = 3
-"""Failures in a row after which that begins; a single lost packet is no reason."""
+"""Failures in a row after which that begins; a single lost packet is no reason. What was asked
+before the last failure that counted does not count: a crowd that asks at once fails once."""
 
 
 class ServiceHealth:
@@ -30,7 +32,16 @@ class ServiceHealth:
         failures: Questions that were not answered.
     """
 
-    __slots__ = ("_clock", "_in_a_row", "_log", "_paused_until", "_service", "asked", "failures")
+    __slots__ = (
+        "_clock",
+        "_counted_at",
+        "_in_a_row",
+        "_log",
+        "_paused_until",
+        "_service",
+        "asked",
+        "failures",
+    )
 
     def __init__(self, service: str, provider: str, clock: Callable[[], float]) -> None:
         self.asked = self.failures = 0
@@ -38,6 +49,7 @@ class ServiceHealth:
         self._log = get_logger().bind(provider=provider)
         self._clock = clock
         self._in_a_row = 0
+        self._counted_at = -math.inf
         self._paused_until = 0.0
 
     @property
@@ -58,15 +70,18 @@ class ServiceHealth:
         self._in_a_row = 0
         self._paused_until = 0.0
 
-    def failed(self, reason: str) -> None:
-        """It has not, because of `reason`."""
+    def failed(self, reason: str, begun: float) -> None:
+        """It has not, because of `reason`, when it was asked at `begun`."""
         self.asked += 1
         self.failures += 1
+        if begun < self._counted_at:
+            return
+        self._counted_at = self._clock()
         self._in_a_row += 1
         if self._in_a_row == TOLERATED:
             self._log.warning(f"{self._service} does not answer", detail=reason)
         if self.failing:
-            self._paused_until = self._clock() + PAUSE
+            self._paused_until = self._counted_at + PAUSE
 
     def statistics(self) -> dict[str, object]:
         """Describe the state, for reports and metrics."""

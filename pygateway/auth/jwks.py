@@ -6,7 +6,7 @@ wait for is a key that nobody has heard of, and then all who need one wait for t
     start ──> fetch ──> keys ──(ahead of expiry)──> fetch ──> ...
                 │ failed: known keys serve on, for `stale`        ^
                 └──(soon, then less and less often)───────────────┤
-    token with an unknown key id ──(once in `cooldown`)───────────┘
+    token with an unknown key id, or a signature that is wrong ───┘ (once in `cooldown`)
 """
 
 from __future__ import annotations
@@ -134,13 +134,15 @@ class FetchedKeys:
         # One that waits may be cancelled; the others go on waiting.
         await asyncio.shield(flight)
 
-    def doubt(self) -> None:
-        """A signature was wrong: perhaps the issuer has changed a key and not its id.
-
-        Nobody waits for the fetch, which counts against `cooldown` as others do.
-        """
-        if self._flight is None and not self.resting:
-            self._begin_and_rest()
+    async def renew_until_changed(self) -> bool:
+        """Look whether there are other keys by now, as `renew` does; whether there are."""
+        known = self.keys
+        # The fetch that is under way may have begun before they were there: one more, then.
+        for _ in range(2):
+            await self.renew()
+            if self.keys is not known or self.resting:
+                break
+        return self.keys is not known
 
     def statistics(self) -> dict[str, object]:
         """Describe the state, for reports and metrics."""

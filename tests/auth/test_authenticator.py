@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from pygateway.auth.authenticator import MOST_DOUBTS
 from tests.support.client import request
 from tests.support.issuer import KEY_SET, Holding, Issuer, SigningKey, document, provider, saying
 
@@ -97,19 +99,90 @@ def test_a_key_that_leaves_ends_the_tokens_that_are_known(
     gateway.fetch(get(old)).problem("token-invalid")
 
 
-def test_a_key_that_changes_behind_its_id_is_found_out(
-    issuer: Issuer, protected: Protected
-) -> None:
-    gateway, _ = protected(provider(issuer))
-    old = issuer.bearer()
-    assert gateway.fetch(get(old)).status == 200
-    issuer.keys = [SigningKey("first")]
-    new = issuer.bearer()
-    # Nobody waits for the second look, for a wrong signature is mostly a wrong token.
-    while gateway.fetch(get(new)).status != 200:
+class TestUnnamedChange:
+    """Keys that change, and no id tells."""
+
+    def test_a_key_that_changes_behind_its_id(self, issuer: Issuer, protected: Protected) -> None:
+        gateway, _ = protected(provider(issuer))
+        old = issuer.bearer()
+        assert gateway.fetch(get(old)).status == 200
+        issuer.keys = [SigningKey("first")]
+        assert gateway.fetch(get(issuer.bearer())).status == 200
+        gateway.fetch(get(old)).problem("token-invalid")
+        assert issuer.asked == [KEY_SET] * 2
+
+    def test_keys_without_ids(self, issuer: Issuer, protected: Protected) -> None:
+        issuer.keys = [SigningKey(None)]
+        gateway, _ = protected(provider(issuer))
+        assert gateway.fetch(get(issuer.bearer())).status == 200
+        issuer.rotate(None)
+        assert gateway.fetch(get(issuer.bearer())).status == 200
+        assert issuer.asked == [KEY_SET] * 2
+
+    def test_a_key_with_which_the_core_cannot_check(
+        self, issuer: Issuer, protected: Protected
+    ) -> None:
+        def publish(private: ed448.Ed448PrivateKey) -> None:
+            algorithm = jwt.algorithms.OKPAlgorithm()
+            key = algorithm.to_jwk(private.public_key(), as_dict=True)
+            issuer.answers[KEY_SET] = saying(document({"keys": [key]}))
+
+        gateway, _ = protected(provider(issuer, algorithms=["EdDSA"]))
+        now = int(time.time())
+        claims = {"iss": issuer.url, "aud": "api", "sub": "alice", "iat": now, "exp": now + 600}
+        for _ in range(2):
+            private = ed448.Ed448PrivateKey.generate()
+            publish(private)
+            good = jwt.encode(claims, private, "EdDSA")
+            assert gateway.fetch(get(f"Authorization: Bearer {good}")).status == 200
+
+    def test_forgeries_cause_one_fetch_and_nobody_else_waits_for_it(
+        self, issuer: Issuer, protected: Protected
+    ) -> None:
+        gateway, upstream = protected(provider(issuer))
+        assert gateway.fetch(get(issuer.bearer())).status == 200
+        upstream.next_request()
+        holding = issuer.answers[KEY_SET] = Holding(document(issuer.key_set))
+        stranger = SigningKey("first")
+        forgers = [gateway.client() for _ in range(100)]
+        for number, forger in enumerate(forgers):
+            forger.send(get(issuer.bearer(stranger, jti=str(number))))
         issuer.await_asked(2)
-    gateway.fetch(get(old)).problem("token-invalid")
-    assert issuer.asked == [KEY_SET] * 2
+        assert gateway.fetch(get(issuer.bearer())).status == 200
+        upstream.next_request()
+        holding.released.set()
+        for forger in forgers:
+            forger.response().problem("token-invalid")
+            forger.close()
+        gateway.fetch(get(issuer.bearer(stranger))).problem("token-invalid")
+        assert issuer.asked == [KEY_SET] * 2
+        upstream.no_request()
+
+    def test_so_many_forgeries_wait_and_the_others_are_refused_at_once(
+        self, issuer: Issuer, protected: Protected
+    ) -> None:
+        gateway, _ = protected(provider(issuer))
+        assert gateway.fetch(get(issuer.bearer())).status == 200
+        holding = issuer.answers[KEY_SET] = Holding(document(issuer.key_set))
+        stranger = SigningKey("first")
+        with contextlib.ExitStack() as stack:
+            forgers = []
+            for number in range(MOST_DOUBTS):
+                forgers.append(stack.enter_context(gateway.client()))
+                forgers[-1].send(get(issuer.bearer(stranger, jti=str(number))))
+                gateway.settle()
+            gateway.fetch(get(issuer.bearer(stranger, jti="last"))).problem("token-invalid")
+            holding.released.set()
+            for forger in forgers:
+                forger.response().problem("token-invalid")
+
+    def test_while_the_issuer_is_away_a_wrong_signature_is_wrong(
+        self, issuer: Issuer, protected: Protected
+    ) -> None:
+        gateway, _ = protected(provider(issuer))
+        assert gateway.fetch(get(issuer.bearer())).status == 200
+        issuer.answers[KEY_SET] = BROKEN
+        gateway.fetch(get(issuer.bearer(SigningKey("first")))).problem("token-invalid")
 
 
 def test_keys_change_under_load_without_a_wrong_answer(

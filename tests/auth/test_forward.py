@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import structlog
 
 from tests.support.client import request
 from tests.support.issuer import Holding
-from tests.support.upstream import Conversation, Hangup, ScriptedUpstream, answering, ok
+from tests.support.upstream import Conversation, Hangup, ScriptedUpstream, answering, listening, ok
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -158,12 +159,24 @@ def broken(conversation: Conversation) -> None:
     raise Hangup
 
 
-NO_ANSWER: dict[str, Script] = {
-    "status": answering(denial("500 Broken")),
-    "hangup": broken,
-}
+def reset(conversation: Conversation) -> None:
+    conversation.request()
+    conversation.reset()
+    raise Hangup
+
+
+def cut_in_the_head(conversation: Conversation) -> None:
+    conversation.request()
+    conversation.send(b"HTTP/1.1 401 No\r\nContent-Le")
+    raise Hangup
+
+
+NO_ANSWER: dict[str, Script] = {"status": answering(denial("500 Broken"))}
 
 NO_SENSE: dict[str, Script] = {
+    "hangup": broken,
+    "reset": reset,
+    "cut": cut_in_the_head,
     "odd status": answering(denial("304 Not Modified")),
     "garbage": answering(b"\x00garbage\r\n\r\n"),
     "length": answering(b"HTTP/1.1 401 No\r\nContent-Length: x\r\n\r\n"),
@@ -203,6 +216,73 @@ def test_an_answer_that_makes_no_sense_is_never_taken_for_permission(
     gateway, upstream = protected(provider)
     gateway.fetch(request("GET", "/a", COOKIE)).problem("auth-unavailable")
     upstream.no_request()
+
+
+@pytest.mark.parametrize(("heard", "admitted"), [(b"", True), (b"HTTP/1.1 401 N", False)])
+def test_a_deadline_opens_the_route_only_if_nothing_was_heard(
+    service: StartService, protected: Protected, heard: bytes, admitted: bool
+) -> None:
+    holding = Holding()
+
+    def stall(conversation: Conversation) -> None:
+        conversation.request()
+        conversation.send(heard)
+        holding(conversation)
+
+    _, provider = service(stall, on_failure="allow", timeout="300ms")
+    gateway, upstream = protected(provider)
+    response = gateway.fetch(request("GET", "/a", COOKIE))
+    holding.released.set()
+    if admitted:
+        assert response.status == 200
+    else:
+        response.problem("auth-unavailable")
+        upstream.no_request()
+
+
+def test_a_service_to_which_there_is_no_connection_opens_the_route_if_told_so(
+    protected: Protected,
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}/"
+        gateway, _ = protected({"forward_auth": {"url": url, "on_failure": "allow"}})
+        assert gateway.fetch(request("GET", "/a", COOKIE)).status == 200
+
+
+def test_a_question_that_ends_the_service_does_not_open_the_route(
+    protected: Protected,
+) -> None:
+    listener = listening()
+
+    def end(conversation: Conversation) -> None:
+        conversation.request()
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        raise Hangup
+
+    with ScriptedUpstream(end, listener=listener) as asked:
+        policy = {"url": asked.url, "on_failure": "allow"}
+        gateway, upstream = protected({"forward_auth": policy})
+        gateway.fetch(request("GET", "/a", COOKIE)).problem("auth-unavailable")
+        upstream.no_request()
+
+
+def test_a_connection_that_was_closed_while_idle_is_no_failure(
+    resources: contextlib.ExitStack, protected: Protected
+) -> None:
+    def once_and_no_more(conversation: Conversation) -> None:
+        conversation.request()
+        conversation.send(ok())
+        conversation.request()
+        raise Hangup
+
+    asked = resources.enter_context(ScriptedUpstream(once_and_no_more, answering(ok())))
+    gateway, _ = protected({"forward_auth": {"url": asked.url}})
+    for _ in range(2):
+        assert gateway.fetch(request("GET", "/a", COOKIE)).status == 200
+    assert len(asked.conversations) == 2
+    assert gateway.statistics()["auth"]["providers"]["main"]["failures"] == 0
 
 
 CUT_OFF = {

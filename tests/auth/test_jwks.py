@@ -133,21 +133,34 @@ def test_after_the_cooldown_it_may_be_asked_for_again(issuer: Issuer) -> None:
     fetching(issuer, test, cooldown=0.01)
 
 
-def test_a_wrong_signature_has_the_keys_looked_at_once_in_a_while(issuer: Issuer) -> None:
+def test_a_look_for_changes_ends_with_the_first_one(issuer: Issuer) -> None:
     async def test(keys: FetchedKeys, _: object) -> None:
         keys.start()
         await until(lambda: keys.current)
         issuer.keys = [SigningKey("first")]
-        known = keys.keys
-        for _ in range(5):
-            keys.doubt()
-        await until(lambda: keys.refreshes == 2)
-        assert keys.keys != known
-        keys.doubt()
+        assert await asyncio.gather(*(keys.renew_until_changed() for _ in range(5))) == [True] * 5
         assert keys.resting
 
     fetching(issuer, test)
     assert issuer.asked == [KEY_SET] * 2
+
+
+def test_who_looks_for_changes_trusts_no_fetch_that_began_before(issuer: Issuer) -> None:
+    async def test(keys: FetchedKeys, _: object) -> None:
+        keys.start()
+        await until(lambda: keys.current)
+        holding = issuer.answers[KEY_SET] = Holding(document(issuer.key_set))
+        keys.start()
+        await in_thread(issuer.await_asked, 2)
+        looking = [asyncio.create_task(keys.renew_until_changed()) for _ in range(5)]
+        await asyncio.sleep(0)
+        issuer.keys = [SigningKey("first")]
+        del issuer.answers[KEY_SET]
+        holding.released.set()
+        assert await asyncio.gather(*looking) == [True] * 5
+
+    fetching(issuer, test)
+    assert issuer.asked == [KEY_SET] * 3
 
 
 def test_a_key_is_for_its_id_and_its_algorithm(issuer: Issuer) -> None:

@@ -47,7 +47,7 @@ def test_verdicts_come_in_order_and_not_at_once() -> None:
         verdicts: list[Any] = []
         for number in range(5):
             waiter: Any = Waiter()
-            assert waiting.submit(waiter, number, lambda _, verdict: verdicts.append(verdict))  # type: ignore[arg-type]
+            assert waiting.submit(waiter, number, lambda *_: verdicts.append(_[2]))  # type: ignore[arg-type]
         assert verdicts == []
         assert len(waiting) == 5
         await until(lambda: len(verdicts) == 5)
@@ -69,7 +69,7 @@ def test_others_have_their_turn_between_verifications() -> None:
 
         for _ in range(5):
             waiter: Any = Waiter()
-            waiting.submit(waiter, None, lambda _, __: story.append("verdict"))  # type: ignore[arg-type]
+            waiting.submit(waiter, None, lambda *_: story.append("verdict"))  # type: ignore[arg-type]
         await other()
         await until(lambda: story.count("verdict") == 5)
         for one, next_one in itertools.pairwise(story):
@@ -86,7 +86,7 @@ def test_nothing_is_done_for_those_who_have_gone() -> None:
         here: Any = Waiter()
         done: list[object] = []
         for who in (gone, here, gone):
-            waiting.submit(who, id(who), lambda exchange, _: done.append(exchange))  # type: ignore[arg-type]
+            waiting.submit(who, id(who), lambda *_: done.append(_[0]))  # type: ignore[arg-type]
         gone.finished = True
         await until(lambda: done)
         assert done == [here]
@@ -127,7 +127,7 @@ def test_a_panic_costs_one_request() -> None:
         waiters: list[Any] = [Waiter(), Waiter()]
         verdicts: list[Any] = []
         for waiter, what in zip(waiters, ("panic", "fine"), strict=True):
-            waiting.submit(waiter, what, lambda _, verdict: verdicts.append(verdict))  # type: ignore[arg-type]
+            waiting.submit(waiter, what, lambda *_: verdicts.append(_[2]))  # type: ignore[arg-type]
         await until(lambda: verdicts)
         assert verdicts == ["fine"]
         assert [waiter.crashed for waiter in waiters] == [[waiters[0]], []]

@@ -33,9 +33,9 @@ def document(body: object, *lines: str, status: str = "200 OK") -> bytes:
 
 
 class SigningKey:
-    """A key pair (ES256) with an id."""
+    """A key pair (ES256), with an id or without."""
 
-    def __init__(self, key_id: str) -> None:
+    def __init__(self, key_id: str | None) -> None:
         self.id = key_id
         self._private = ec.generate_private_key(ec.SECP256R1())
 
@@ -44,11 +44,15 @@ class SigningKey:
         """Its public half, as a JSON Web Key."""
         algorithm = jwt.algorithms.ECAlgorithm(jwt.algorithms.ECAlgorithm.SHA256)
         members = algorithm.to_jwk(self._private.public_key(), as_dict=True)
-        return members | {"kid": self.id, "use": "sig", "alg": "ES256"}
+        return members | self._name | {"use": "sig", "alg": "ES256"}
 
     def sign(self, claims: dict[str, Any]) -> str:
         """A token."""
-        return jwt.encode(claims, self._private, "ES256", headers={"kid": self.id})
+        return jwt.encode(claims, self._private, "ES256", headers=self._name)
+
+    @property
+    def _name(self) -> dict[str, Any]:
+        return {} if self.id is None else {"kid": self.id}
 
 
 class Issuer:
@@ -96,7 +100,7 @@ class Issuer:
         """What is published."""
         return json.dumps({"keys": [key.public for key in self.keys]}).encode()
 
-    def rotate(self, key_id: str, *, keep: bool = True) -> SigningKey:
+    def rotate(self, key_id: str | None, *, keep: bool = True) -> SigningKey:
         """Sign with a new key from now on; without `keep` the old ones are gone."""
         key = SigningKey(key_id)
         self.keys = [*self.keys, key] if keep else [key]
