@@ -241,3 +241,24 @@ def test_new_token(
 
     run: Callable[..., object] = benchmark.pedantic  # it has no annotations of its own
     assert isinstance(run(decide, rounds=1000, warmup_rounds=100), Forward)
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "RS256", "ES256", "EdDSA"])
+def test_new_token_by_pyjwt(benchmark: BenchmarkFixture, keys: Keys, algorithm: str) -> None:
+    """The same verification by PyJWT, which judges the native one in the tests."""
+    private = keys.private[algorithm]
+    public = private if isinstance(private, str | bytes) else private.public_key()
+    token = keys.token(algorithm)
+
+    def verify() -> object:
+        options: Any = {"verify_exp": False}
+        return jwt.decode(
+            token,
+            public,
+            algorithms=[algorithm],
+            audience=None,
+            issuer=ISSUER,
+            options=options | {"verify_aud": False},
+        )
+
+    assert benchmark(verify)

@@ -61,6 +61,9 @@ def entry_of(key: ApiKey) -> ApiKeyEntry:
         "scope": " ".join(key.scopes),
         "roles": list(key.roles),
     }
+    if key.not_before is not None:
+        # Without `iat`, this is what revocations of whatever was issued before tell its age from.
+        claims.setdefault("nbf", key.not_before)
     return ApiKeyEntry(
         digest=bytes.fromhex(key.hash),
         claims=json.dumps(claims, separators=(",", ":")).encode("ascii"),

@@ -62,6 +62,7 @@ def test_what_the_native_gate_is_given(tmp_path: Path) -> None:
         "plan": "gold",
         "seats": 20,
         "exp": 1.5e9,
+        "nbf": 1577836800.0,
         "deep": {"x": [True, "1", 1.5]},
     }
     assert (entry.not_before, entry.expires) == (1577836800.0, 1896087600.0)
