@@ -46,7 +46,9 @@ run: setup
 
 test: setup
 	cargo test --quiet --workspace
-	$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered
+	# The door is native, and its model far slower when it is traced: it is tested without coverage.
+	$(BIN)/python -m pytest tests/door
+	$(BIN)/python -m pytest --ignore=tests/door --cov --cov-report=term-missing:skip-covered
 
 test-large: setup
 	PYGATEWAY_LARGE=1 $(BIN)/python -m pytest tests/services/test_nginx.py -s
