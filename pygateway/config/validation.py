@@ -83,7 +83,7 @@ def _report(root: MappingNode, detail: ErrorDetails, findings: Findings) -> Node
     found = locate(root, path)
     if kind == "extra_forbidden":
         _report_unknown(root, path, findings)
-    elif not (kind == "too_short" and _was_long_enough(found.node, detail["ctx"])):
+    elif not (kind == "too_short" and _was_long_enough(path, found.node, detail["ctx"])):
         code, message, allowed, suggestion = _translate(kind, path, detail.get("ctx", {}), found)
         findings.add(code, message, found.position, allowed=allowed, suggestion=suggestion)
     return found.node
@@ -148,13 +148,26 @@ def _stand_in(path: Path, position: Position) -> Node | None:
             return None
 
 
-def _was_long_enough(node: Node, context: dict[str, Any]) -> bool:
-    """Tell whether a list is too short only because of items that have errors of their own."""
+def _was_long_enough(path: Path, node: Node, context: dict[str, Any]) -> bool:
+    """Tell whether a list is too short only because of items that have errors of their own.
+
+    So is one without a value, which has its default, unless there is none.
+    """
     if isinstance(node, SequenceNode):
         written = len(node.items) + node.removed
+    elif isinstance(node, ScalarNode):
+        written = len((node.text or "").split(","))
+        if not (node.text or "").strip(" ,"):
+            return not _is_required(path)
     else:
-        written = len((node.text or "").split(",")) if isinstance(node, ScalarNode) else 0
+        written = 1  # one item, without the brackets of a list
     return written >= int(context["min_length"])
+
+
+def _is_required(path: Path) -> bool:
+    section = section_at(Config, path[:-1])
+    field = section.model_fields.get(str(path[-1])) if section else None
+    return field is not None and field.is_required()
 
 
 def _translate(

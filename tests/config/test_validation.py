@@ -130,6 +130,19 @@ def test_what_follows_from_an_error_is_not_reported() -> None:
     assert codes_of(text) == ["bad-url", "bad-url"]
 
 
+@pytest.mark.parametrize("written", ["", "[]", '"${EMPTY}"', '"${COMMAS}"'])
+def test_a_list_that_is_required_is_not_empty(written: str) -> None:
+    """What stands in for a bad value while the rest is checked must never run."""
+    variables = {"EMPTY": "", "COMMAS": " , "}
+    problem = problem_of(f"upstreams: {{a: {{endpoints: {written}}}}}", variables)
+    assert (problem.code, problem.message) == ("out-of-range", "must have at least 1 item")
+
+
+@pytest.mark.parametrize("written", ["", '"${EMPTY}"'])
+def test_a_list_with_a_default_has_it_without_a_value(written: str) -> None:
+    assert read(f"listeners: {written}", {"EMPTY": ""}) == read("")
+
+
 def test_a_bad_upstream_is_still_checked_and_known() -> None:
     text = (
         "upstreams: {a: {endpoints: [], tls: {ca_file: /none}}, b: 7}\n"
