@@ -23,7 +23,8 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "proxy",
         help="a reverse proxy in one line, every default on",
         description="Forward every request to one upstream, with every default on."
-        f" {PREFIX}... variables change them, and with JWT_SECRET_KEY every request needs a token.",
+        f" {PREFIX}... variables change them, with JWT_SECRET_KEY every request needs a token, and"
+        " RATE_LIMIT_REQUESTS_PER_MINUTE limits each client.",
         allow_abbrev=False,
     )
     parser.add_argument(

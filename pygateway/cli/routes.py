@@ -6,6 +6,7 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -60,19 +61,20 @@ def list_routes(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print_json([as_data(config, route) for route in config.routes])
         return Exit.FINE
-    rows = [
-        (
-            route.name,
-            " ".join(route.match.methods) or "any",
-            " ".join(route.match.hosts) or "any",
-            " ".join(route.match.paths) or "/*",
-            conditions(route),
-            authentication(config, route),
-            action(route),
-        )
-        for route in config.routes
+    columns: list[tuple[str, Callable[[Route], str]]] = [
+        ("ROUTE", lambda route: route.name),
+        ("METHODS", lambda route: " ".join(route.match.methods) or "any"),
+        ("HOSTS", lambda route: " ".join(route.match.hosts) or "any"),
+        ("PATHS", lambda route: " ".join(route.match.paths) or "/*"),
+        ("IF", conditions),
+        ("AUTH", lambda route: authentication(config, route)),
+        ("LIMITS", lambda route: limits(config, route)),
+        ("ACTION", action),
     ]
-    print_table(("ROUTE", "METHODS", "HOSTS", "PATHS", "IF", "AUTH", "ACTION"), rows)
+    if not config.rate_limits:
+        columns = [column for column in columns if column[0] != "LIMITS"]
+    rows = [tuple(value(route) for _, value in columns) for route in config.routes]
+    print_table(tuple(heading for heading, _ in columns), rows)
     return Exit.FINE
 
 
@@ -89,6 +91,7 @@ def as_data(config: Config, route: Route) -> dict[str, object]:
         },
         "providers": list(config.providers_of(route)),
         "optional": _is_optional(route),
+        "rate_limits": [use._asdict() for use in config.rate_limits_of(route)],
         "action": action(route),
     }
 
@@ -111,6 +114,12 @@ def authentication(config: Config, route: Route) -> str:
     if not providers:
         return "open"
     return f"{providers} or none" if _is_optional(route) else providers
+
+
+def limits(config: Config, route: Route) -> str:
+    """Say which rate limits a route has, and what a request costs there, if not 1."""
+    uses = config.rate_limits_of(route)
+    return " ".join(u.name if u.cost == 1 else f"{u.name}:{u.cost}" for u in uses) or "-"
 
 
 def _is_optional(route: Route) -> bool:
@@ -196,6 +205,8 @@ def _print(config: Config, explanation: dict[str, Any]) -> None:
     if route is not None:
         taken = next(each for each in config.routes if each.name == route)
         print(f"auth: {authentication(config, taken)}")
+        if config.rate_limits:
+            print(f"limits: {limits(config, taken)}")
     for candidate in explanation["candidates"]:
         if route is None and candidate["why_not"].startswith("outranked"):
             continue  # it matches, but the request itself was refused

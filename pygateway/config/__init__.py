@@ -18,6 +18,7 @@ from .model.headers import Cors, HeaderChanges, HeaderPolicy, SecurityHeaders
 from .model.limits import Limits, RouteLimits
 from .model.listeners import Listener
 from .model.providers import Jwks, Provider, PublicKey, SharedSecret, TokenSource
+from .model.rate_limits import KeyPart, RateLimitExemptions, RateLimitPolicy, RouteRateLimit
 from .model.redis import Redis
 from .model.root import Config
 from .model.routes import FixedResponse, Match, Redirect, Rewrite, Route, UpstreamShare
@@ -47,6 +48,7 @@ __all__ = [
     "HeaderChanges",
     "HeaderPolicy",
     "Jwks",
+    "KeyPart",
     "Limits",
     "Listener",
     "Match",
@@ -54,6 +56,8 @@ __all__ = [
     "Pool",
     "Provider",
     "PublicKey",
+    "RateLimitExemptions",
+    "RateLimitPolicy",
     "Redirect",
     "Redis",
     "RedisLocation",
@@ -63,6 +67,7 @@ __all__ = [
     "Route",
     "RouteAuth",
     "RouteLimits",
+    "RouteRateLimit",
     "SecurityHeaders",
     "SharedSecret",
     "TimeoutOverrides",

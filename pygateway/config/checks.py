@@ -8,6 +8,7 @@ from .auth_checks import check_auth
 from .document import MappingNode, Path, SequenceNode, locate
 from .model.headers import Cors, HeaderChanges
 from .model.routes import FixedResponse, Route
+from .rate_limit_checks import check_rate_limits
 from .refusal import nearest
 from .subject import Subject
 from .syntax.headers import is_reserved_in_requests, is_reserved_in_responses, normal_name
@@ -21,6 +22,7 @@ def check_references(subject: Subject) -> None:
     _check_listeners(subject)
     _check_upstream_files(subject)
     check_auth(subject)
+    check_rate_limits(subject)
     names: dict[str, int] = {}
     for index, route in enumerate(subject.config.routes):
         path: Path = ("routes", index)

@@ -9,6 +9,7 @@ from .auth_doubts import warn_of_weak_authentication
 from .document import Path
 from .model.routes import Match, Route
 from .model.timeouts import Timeouts
+from .rate_limit_doubts import warn_of_weak_rate_limits
 from .subject import Subject
 from .syntax.paths import parameters_of, shape_of
 
@@ -19,6 +20,7 @@ def warn(subject: Subject) -> None:
     """Find every doubtful setting of a configuration without errors."""
     _warn_of_open_routes(subject)
     warn_of_weak_authentication(subject)
+    warn_of_weak_rate_limits(subject)
     _warn_of_unused_upstreams(subject)
     _warn_of_unverified_upstreams(subject)
     _warn_of_unreachable_routes(subject)

@@ -23,6 +23,7 @@ from .document import (
     node_of,
 )
 from .findings import Findings
+from .model.rate_limits import MAXIMUM_QUOTA
 from .reader import read_text
 
 PREFIX: Final = "PYGATEWAY__"
@@ -34,9 +35,17 @@ COMMAND_LINE: Final = "command line"
 
 JWT_SECRET_KEY: Final = "JWT_SECRET_KEY"  # noqa: S105  a variable's name
 REDIS_URL: Final = "REDIS_URL"
+RATE_LIMIT_ENABLED: Final = "RATE_LIMIT_ENABLED"
+RATE_LIMIT_REQUESTS_PER_MINUTE: Final = "RATE_LIMIT_REQUESTS_PER_MINUTE"
 
 SEED_PROVIDER: Final = "environment"
 """Name of the provider that `JWT_SECRET_KEY` makes."""
+
+SEED_RATE_LIMIT: Final = "per-user"
+"""Name of the rate limit that the `RATE_LIMIT_` variables make."""
+
+SEED_QUOTA: Final = 60
+"""Requests a minute, where the variables do not say."""
 
 MINIMUM_SECRET: Final = HASH_BYTES["HS256"]
 
@@ -106,21 +115,19 @@ def refuse_seeds(environment: Mapping[str, str], findings: Findings) -> None:
     if secret is not None and not _is_long_enough(secret):
         message = f"the key has fewer than {MINIMUM_SECRET} bytes (RFC 7518 section 3.2)"
         refuse("short-secret", JWT_SECRET_KEY, message)
-    enabled = environment.get("RATE_LIMIT_ENABLED")
-    limiting = "rate limiting is not available in this version"
-    if enabled is not None and enabled.strip().lower() not in _FALSE:
-        known = enabled.strip().lower() in _TRUE
-        code = "not-available" if known else "wrong-type"
-        message = limiting if known else "must be true or false"
-        refuse(code, "RATE_LIMIT_ENABLED", message)
-    if environment.get("RATE_LIMIT_REQUESTS_PER_MINUTE") and enabled is None:
-        refuse("not-available", "RATE_LIMIT_REQUESTS_PER_MINUTE", limiting)
+    enabled = environment.get(RATE_LIMIT_ENABLED, "").strip().lower()
+    if enabled not in _TRUE | _FALSE:
+        refuse("wrong-type", RATE_LIMIT_ENABLED, "must be true or false")
+    if not _limits_are_off(environment) and _seed_quota(environment) is None:
+        message = f"must be a whole number from 1 to {MAXIMUM_QUOTA}"
+        refuse("out-of-range", RATE_LIMIT_REQUESTS_PER_MINUTE, message)
 
 
 def follow_seeds(root: MappingNode, environment: Mapping[str, str], findings: Findings) -> None:
     """Put in what the variables of earlier gateways say, where nothing else was said.
 
-    `JWT_SECRET_KEY` makes a provider where there is none, and `REDIS_URL` is `redis.url`.
+    `JWT_SECRET_KEY` makes a provider where there is none, `REDIS_URL` is `redis.url`, and the
+    `RATE_LIMIT_` variables make a limit for routes that say nothing, where there is none.
     """
     secret = environment.get(JWT_SECRET_KEY)
     if secret is not None and _is_long_enough(secret):
@@ -138,6 +145,43 @@ def follow_seeds(root: MappingNode, environment: Mapping[str, str], findings: Fi
         redis = _section(root, "redis", position)
         if redis is not None and "url" not in redis.entries:
             _set(redis, "url", ScalarNode(position, url))
+    _follow_rate_limits(root, environment, findings)
+
+
+def _follow_rate_limits(
+    root: MappingNode, environment: Mapping[str, str], findings: Findings
+) -> None:
+    quota = _seed_quota(environment)
+    names = (RATE_LIMIT_REQUESTS_PER_MINUTE, RATE_LIMIT_ENABLED)
+    asks = next((name for name in names if environment.get(name, "").strip()), None)
+    if asks is None or quota is None or _limits_are_off(environment):
+        return
+    position = Position(Source(ENVIRONMENT, variable=asks))
+    limits = _section(root, "rate_limits", position)
+    if limits is None or limits.entries:
+        message = "is not used, because the configuration has rate limits of its own"
+        findings.add("idle-setting", message, position, severity="warning")
+        return
+    seed = {"by": "user", "quota": quota, "window": "60s"}
+    _set(limits, SEED_RATE_LIMIT, node_of(seed, position))
+    defaults = root.entries.get("default_rate_limits")
+    if defaults is None or defaults.value.values() is None:
+        _set(root, "default_rate_limits", node_of([SEED_RATE_LIMIT], position))
+
+
+def _limits_are_off(environment: Mapping[str, str]) -> bool:
+    """Tell whether somebody said that there are no limits, rather than nothing of them."""
+    enabled = environment.get(RATE_LIMIT_ENABLED)
+    return enabled is not None and enabled.strip().lower() in _FALSE
+
+
+def _seed_quota(environment: Mapping[str, str]) -> int | None:
+    """Return the requests a minute that the variables allow; None if that is no number for it."""
+    text = environment.get(RATE_LIMIT_REQUESTS_PER_MINUTE, "").strip()
+    if not text:
+        return SEED_QUOTA
+    good = text.isascii() and text.isdigit() and len(text) <= len(str(MAXIMUM_QUOTA))
+    return int(text) if good and 1 <= int(text) <= MAXIMUM_QUOTA else None
 
 
 def _is_long_enough(secret: str) -> bool:

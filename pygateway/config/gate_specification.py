@@ -9,6 +9,10 @@ from .auth_specification import auth_specification, route_auth_specification
 from .model.headers import DEFAULT_SECURITY_HEADERS, HSTS, Cors, HeaderChanges
 from .model.root import Config
 from .model.routes import Rewrite, Route
+from .rate_limit_specification import (
+    rate_limits_specification,
+    route_rate_limits_specification,
+)
 
 VIA = "pygateway"
 """The pseudonym in Via (RFC 9110 section 7.6.3): it names no machine of the network behind."""
@@ -34,13 +38,15 @@ def gate_specification(config: Config) -> bytes:
     }
     if config.auth.providers:
         specification["auth"] = auth_specification(config.auth)
+    if config.rate_limits:
+        specification["rate_limits"] = rate_limits_specification(config)
     return json.dumps(specification, separators=(",", ":")).encode("ascii")
 
 
 def _route(config: Config, route: Route, inherited: dict[str, str]) -> dict[str, Any]:
     policy = route.security_headers
     headers, hsts = _split_hsts(inherited if policy is None else policy.resolve(inherited))
-    written = {
+    written: dict[str, Any] = {
         "name": route.name,
         "hosts": route.match.hosts,
         "paths": route.match.paths,
@@ -58,6 +64,8 @@ def _route(config: Config, route: Route, inherited: dict[str, str]) -> dict[str,
     }
     if config.auth.providers:
         written["auth"] = route_auth_specification(config, route)
+    if limits := route_rate_limits_specification(config, route):
+        written["rate_limits"] = limits
     return written
 
 

@@ -11,11 +11,19 @@ from pydantic.fields import FieldInfo
 
 from .document import Path
 from .model.headers import SecurityHeaders
+from .model.rate_limits import KeyPart, KeyPartSection, RouteRateLimit, RouteRateLimitSection
 from .model.routes import UpstreamShare, UpstreamShareSection
 from .section import Section
 
 EXTENSION_PREFIX = "x-"
 """Top-level keys that begin so are ignored: a place for YAML anchors."""
+
+_WRITTEN_AS: dict[object, type[Section]] = {
+    KeyPart: KeyPartSection,
+    RouteRateLimit: RouteRateLimitSection,
+    UpstreamShare: UpstreamShareSection,
+}
+"""What is held as a pair, and the section that it is written as."""
 
 
 def section_at(root: type[Section], path: Path) -> type[Section] | None:
@@ -42,8 +50,8 @@ def bounds_of(field: FieldInfo) -> tuple[int | None, int | None]:
 
 def _section_of(annotation: object) -> type[Section] | None:
     for candidate in _alternatives(annotation):
-        if candidate is UpstreamShare:
-            return UpstreamShareSection
+        if candidate in _WRITTEN_AS:
+            return _WRITTEN_AS[candidate]
         # Written as a word or a map of headers, so its own fields are no keys.
         if isinstance(candidate, type) and issubclass(candidate, Section):
             return None if candidate is SecurityHeaders else candidate

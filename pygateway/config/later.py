@@ -11,14 +11,12 @@ from typing import Final
 from .document import Path
 
 KEYS_OF_LATER_VERSIONS: Final[dict[tuple[str, ...], str]] = {
-    ("rate_limits",): "rate limiting",
     ("access_log",): "the access log",
     ("listeners", "*", "tls"): "TLS on listeners",
     ("upstreams", "*", "health"): "active health checking",
     ("upstreams", "*", "outlier"): "outlier detection",
     ("upstreams", "*", "retry", "on"): "choosing what is retried",
     ("upstreams", "*", "retry", "budget"): "the retry budget",
-    ("routes", "*", "rate_limits"): "rate limiting",
 }
 """Paths of keys, `*` for any name or index, and what each is about."""
 

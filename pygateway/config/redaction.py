@@ -116,7 +116,7 @@ def _is_secret(path: Path) -> bool:
         return True
     if keys[:1] == ["auth"] and not _NOT_IN_AUTH.isdisjoint(keys):
         return False
-    if keys[:2] == ["routes", "auth"]:
+    if keys[:2] == ["routes", "auth"] or keys[:1] == ["rate_limits"]:
         return False
     return bool(keys) and bool(_SECRET_KEY.search(keys[-1]))
 

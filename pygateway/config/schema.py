@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from .introspection import EXTENSION_PREFIX
+from .model.rate_limits import KEY_WORDS
 from .model.root import Config
 from .units import format_duration, format_size
 
@@ -78,14 +79,20 @@ _TEXT_INSTEAD_OF_SECTION: Final = (
     "Endpoint",
     "Redirect",
     "Redis",
+    "RouteRateLimitSection",
     "UpstreamShareSection",
 )
 """Sections that may be written as the text of their first key."""
 
-_WORDS_INSTEAD_OF_SECTION: Final = {"TokenSource": "bearer"}
-"""Sections that a word may stand for."""
+_WORDS_INSTEAD_OF_SECTION: Final = {"KeyPartSection": KEY_WORDS, "TokenSource": ("bearer",)}
+"""Sections that words may stand for."""
 
-_NAMES: Final = {"Auth": "default", "RouteAuth": "provider"}
+_NAMES: Final = (
+    ("Auth", "default"),
+    ("Route", "rate_limits"),
+    ("Route", "upstream"),
+    ("RouteAuth", "provider"),
+)
 """Lists of names that may be one name."""
 
 _NO_VALUE: Final[Schema] = {"type": "null"}
@@ -99,10 +106,13 @@ def json_schema() -> Schema:
     definitions = {name: _section(schema) for name, schema in models.pop("$defs").items()}
     for name in _TEXT_INSTEAD_OF_SECTION:
         definitions[name] = {"anyOf": [_reference(_TEXT), definitions[name]]}
-    for name, word in _WORDS_INSTEAD_OF_SECTION.items():
-        definitions[name] = {"anyOf": [{"const": word}, definitions[name]]}
-    for name, key in (_NAMES | {"Route": "upstream"}).items():
+    for name, words in _WORDS_INSTEAD_OF_SECTION.items():
+        word = {"const": words[0]} if len(words) == 1 else {"enum": list(words)}
+        definitions[name] = {"anyOf": [word, definitions[name]]}
+    for name, key in _NAMES:
         definitions[name]["properties"][key]["anyOf"].insert(0, _reference(_TEXT))
+    parts = definitions["RateLimitPolicy"]["properties"]["by"]["anyOf"]
+    parts.append(_reference("KeyPartSection"))
     return {
         "$schema": DIALECT,
         "$id": IDENTIFIER,

@@ -138,6 +138,8 @@ def _stand_in(path: Path, position: Position) -> Node | None:
             return SequenceNode(position, [ScalarNode(position, "http://stand-in.invalid")])
         case ("redis", "url"):
             return ScalarNode(position, "redis://stand-in.invalid")
+        case ("rate_limits", _, "by"):
+            return ScalarNode(position, "ip")
         case ("auth", "providers", _, "forward_auth", "url"):
             return ScalarNode(position, "https://stand-in.invalid")
         case ("auth", "providers", _, "api_keys", "keys", index, "id" | "owner"):

@@ -110,6 +110,15 @@ def test_the_options_become_a_configuration() -> None:
     )
 
 
+def test_the_rate_limit_of_the_environment_is_the_route_s() -> None:
+    arguments = argparse.Namespace(
+        to="http://a", listen="127.0.0.1:0", host="preserve", workers=None
+    )
+    config = load_mapping(configuration(arguments), {"RATE_LIMIT_REQUESTS_PER_MINUTE": "5"})
+    assert config.rate_limits_of(config.routes[0]) == (("per-user", 1),)
+    assert config.rate_limits["per-user"].quota == 5
+
+
 def test_with_a_secret_of_the_environment_every_request_needs_a_token(echo: str) -> None:
     """A protection that was asked for is never overlooked."""
     shared = "a secret of more than thirty-two bytes"
@@ -132,13 +141,25 @@ def test_a_protection_that_cannot_hold_is_refused(
     assert "xxx" not in outcome.err
 
 
-def test_rate_limits_that_were_asked_for_are_refused_and_not_overlooked(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("RATE_LIMIT_ENABLED", "perhaps"), ("RATE_LIMIT_REQUESTS_PER_MINUTE", "many")],
+)
+def test_rate_limits_that_cannot_hold_are_refused_and_not_overlooked(
+    run: Run, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
-    monkeypatch.setenv("RATE_LIMIT_ENABLED", "true")
+    monkeypatch.setenv(name, value)
     outcome = run("proxy", "--to", "http://127.0.0.1:9")
     assert outcome.code == 78
-    assert "RATE_LIMIT_ENABLED" in outcome.err
+    assert name in outcome.err
+
+
+def test_the_rate_limit_of_the_environment_holds(echo: str) -> None:
+    environment = {"RATE_LIMIT_REQUESTS_PER_MINUTE": "1"}
+    running = proxy("--to", f"http://{echo}", environment=environment)
+    with running as program, Client(program.address()) as client:
+        assert seen(client.exchange(request("GET", "/a")))["target"] == "/a"
+        client.exchange(request("GET", "/a")).problem("rate-limited")
 
 
 @pytest.mark.parametrize(

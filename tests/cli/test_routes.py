@@ -37,6 +37,7 @@ def test_lists_routes_for_programs(run: Run, good: Path) -> None:
         },
         "providers": [],
         "optional": False,
+        "rate_limits": [],
         "action": "upstream users",
     }
     assert second["match"]["query"] == {"debug": None, "mode": "1"}
@@ -110,6 +111,56 @@ def test_says_whose_credentials_a_request_needs(
     run: Run, protected: Path, path: str, said: str
 ) -> None:
     assert f"\nauth: {said}\n" in run("routes", "-c", protected, "match", "GET", path).out
+
+
+LIMITED = """\
+version: 1
+rate_limits:
+  per-ip: {by: ip, quota: 1000, window: 60s}
+  reports: {by: ip, quota: 10, window: 60s}
+default_rate_limits: [per-ip]
+routes:
+  - {name: usual, match: {paths: [/usual]}, redirect: /}
+  - name: costly
+    match: {paths: [/costly]}
+    redirect: /
+    rate_limits: [per-ip, {name: reports, cost: 5}]
+  - {name: free, match: {paths: [/free]}, redirect: /, rate_limits: []}
+"""
+
+
+@pytest.fixture
+def limited(tmp_path: Path) -> Path:
+    file = tmp_path / "limited.yaml"
+    file.write_text(LIMITED)
+    return file
+
+
+def test_lists_the_rate_limits_of_routes(run: Run, limited: Path) -> None:
+    headings, *rows = run("routes", "-c", limited).out.splitlines()
+    assert headings.split()[-3:] == ["AUTH", "LIMITS", "ACTION"]
+    shown = [re.split(r" {2,}", row)[-2] for row in rows]
+    assert shown == ["per-ip", "per-ip reports:5", "-"]
+    listed = json.loads(run("routes", "-c", limited, "--json").out)
+    assert [route["rate_limits"] for route in listed] == [
+        [{"name": "per-ip", "cost": 1}],
+        [{"name": "per-ip", "cost": 1}, {"name": "reports", "cost": 5}],
+        [],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "said"), [("/usual", "per-ip"), ("/costly", "per-ip reports:5"), ("/free", "-")]
+)
+def test_says_which_rate_limits_a_request_is_held_to(
+    run: Run, limited: Path, path: str, said: str
+) -> None:
+    outcome = run("routes", "-c", limited, "match", "GET", path)
+    assert f"\nlimits: {said}\n" in outcome.out
+
+
+def test_says_nothing_of_rate_limits_where_there_are_none(run: Run, good: Path) -> None:
+    assert "limits" not in run("routes", "-c", good, "match", "GET", "/hello").out
 
 
 def test_no_route_is_exit_code_1(run: Run, good: Path) -> None:

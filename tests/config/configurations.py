@@ -188,9 +188,58 @@ UPSTREAMS = st.fixed_dictionaries(
     },
 )
 
+KEY_PARTS = st.one_of(
+    st.sampled_from(["user", "ip", "api_key", "route"]),
+    st.builds(lambda name: {"header": name}, HEADER_NAMES),
+    st.builds(lambda path: {"claim": path}, CLAIM_PATHS),
+)
+KEYS = st.just("global") | KEY_PARTS | st.lists(KEY_PARTS, min_size=1, max_size=3, unique_by=str)
+SHARED_LIMIT_KEYS: Mapping = {
+    "ipv4_prefix": st.integers(1, 32),
+    "ipv6_prefix": st.integers(1, 128),
+    "exempt": sections(
+        networks=st.just(["10.0.0.0/8", "2001:db8::1"]),
+        subjects=some(LABELS),
+        scopes=st.just(["a"]),
+    ),
+    "shadow": st.booleans(),
+}
+RATE_LIMITS = st.one_of(
+    st.fixed_dictionaries(
+        {
+            "by": KEYS,
+            "quota": st.integers(10, 2**26),
+            "window": st.sampled_from(["100ms", 60, "1d", 0.123]),
+        },
+        optional=SHARED_LIMIT_KEYS
+        | {
+            "concurrency": st.integers(1, 2000),
+            "mode": st.just("local"),
+            "tier_claim": CLAIM_PATHS,
+            "tiers": st.dictionaries(LABELS, st.integers(10, 2**26), max_size=2),
+            "cost_header": HEADER_NAMES,
+        },
+    ),
+    st.fixed_dictionaries(
+        {"by": KEYS, "concurrency": st.integers(1, 2000)}, optional=SHARED_LIMIT_KEYS
+    ),
+)
+
 
 @st.composite
-def routes(draw: st.DrawFn, name: str, upstreams: list[str], providers: Mapping) -> Mapping:
+def route_rate_limits(draw: st.DrawFn, limits: Mapping) -> object:
+    """Which of these limits a route has."""
+    names = draw(st.lists(st.sampled_from(list(limits)), unique=True)) if limits else []
+    costs = [
+        {"name": n, "cost": draw(st.integers(1, 10))} if "quota" in limits[n] else n for n in names
+    ]
+    return draw(st.sampled_from([names, costs, *names]))
+
+
+@st.composite
+def routes(
+    draw: st.DrawFn, name: str, upstreams: list[str], providers: Mapping, limits: Mapping
+) -> Mapping:
     route: Mapping = {"name": name}
     kinds = ["redirect", "respond", *(["upstream"] if upstreams else [])]
     match draw(st.sampled_from(kinds)):
@@ -208,6 +257,7 @@ def routes(draw: st.DrawFn, name: str, upstreams: list[str], providers: Mapping)
         sections(
             match=MATCHES,
             auth=st.just("none") | route_auth(providers) if providers else st.just("none"),
+            rate_limits=route_rate_limits(limits),
             headers=sections(request=CHANGES, response=CHANGES),
             security_headers=SECURITY_HEADERS,
             cors=CORS,
@@ -222,6 +272,7 @@ def configurations(draw: st.DrawFn) -> Mapping:
     upstreams = draw(st.dictionaries(NAMES, UPSTREAMS, max_size=3))
     names = draw(st.lists(NAMES, max_size=3, unique=True))
     providers = draw(st.dictionaries(NAMES, PROVIDERS, max_size=3))
+    limits = draw(st.dictionaries(NAMES, RATE_LIMITS, max_size=3))
     auth = draw(
         sections(
             realm=st.just("api"),
@@ -236,7 +287,9 @@ def configurations(draw: st.DrawFn) -> Mapping:
     return {
         "auth": auth,
         "upstreams": upstreams,
-        "routes": [draw(routes(name, list(upstreams), providers)) for name in names],
+        "rate_limits": limits,
+        "default_rate_limits": draw(st.sampled_from([[], list(limits)])),
+        "routes": [draw(routes(name, list(upstreams), providers, limits)) for name in names],
     } | draw(
         sections(
             version=st.just(1),

@@ -8,6 +8,7 @@ from pygateway.config import (
     Config,
     ConfigurationError,
     ConfigurationProblem,
+    KeyPart,
     Overrides,
     check,
     load,
@@ -115,7 +116,9 @@ def test_variables_are_not_interpolated() -> None:
         ("PYGATEWAY__LIMITS____HEADER_COUNT", "1", "bad-variable"),
         ("PYGATEWAY__", "1", "bad-variable"),
         ("PYGATEWAY__REDIS__URL", "http://h", "bad-url"),
-        ("PYGATEWAY__RATE_LIMITS", "{}", "not-available"),
+        ("PYGATEWAY__RATE_LIMITS__A", "{by: adress, concurrency: 1}", "not-allowed-value"),
+        ("PYGATEWAY__DEFAULT_RATE_LIMITS", "per-user", "unknown-rate-limit"),
+        ("PYGATEWAY__ACCESS_LOG", "{}", "not-available"),
         ("PYGATEWAY__ROUTES", "[{name: a, upstream: nobody}]", "unknown-upstream"),
     ],
 )
@@ -167,10 +170,14 @@ def test_problems_of_the_command_line_name_the_option() -> None:
         ({"JWT_SECRET_KEY": "x" * 31}, "short-secret"),
         ({"JWT_SECRET_KEY": "\N{SNOWMAN}" * 10}, "short-secret"),
         ({"REDIS_URL": "localhost"}, "bad-url"),
-        ({"RATE_LIMIT_ENABLED": "true"}, "not-available"),
         ({"RATE_LIMIT_ENABLED": "perhaps"}, "wrong-type"),
-        ({"RATE_LIMIT_REQUESTS_PER_MINUTE": "60"}, "not-available"),
-        ({"RATE_LIMIT_ENABLED": "1", "RATE_LIMIT_REQUESTS_PER_MINUTE": "60"}, "not-available"),
+        ({"RATE_LIMIT_REQUESTS_PER_MINUTE": "0"}, "out-of-range"),
+        ({"RATE_LIMIT_REQUESTS_PER_MINUTE": "-1"}, "out-of-range"),
+        ({"RATE_LIMIT_REQUESTS_PER_MINUTE": "1.5"}, "out-of-range"),
+        ({"RATE_LIMIT_REQUESTS_PER_MINUTE": "67108865"}, "out-of-range"),
+        ({"RATE_LIMIT_REQUESTS_PER_MINUTE": "1" * 5000}, "out-of-range"),
+        ({"RATE_LIMIT_REQUESTS_PER_MINUTE": "\N{ARABIC-INDIC DIGIT SIX}"}, "out-of-range"),
+        ({"RATE_LIMIT_REQUESTS_PER_MINUTE": "many", "RATE_LIMIT_ENABLED": "1"}, "out-of-range"),
     ],
 )
 def test_protection_that_was_asked_for_is_refused_not_ignored(
@@ -187,6 +194,8 @@ def test_protection_that_was_asked_for_is_refused_not_ignored(
         {"REDIS_URL": ""},
         {"RATE_LIMIT_ENABLED": "false"},
         {"RATE_LIMIT_ENABLED": "off", "RATE_LIMIT_REQUESTS_PER_MINUTE": "60"},
+        {"RATE_LIMIT_ENABLED": "", "RATE_LIMIT_REQUESTS_PER_MINUTE": "many"},
+        {"RATE_LIMIT_REQUESTS_PER_MINUTE": ""},
     ],
 )
 def test_protection_that_is_turned_off_is_no_problem(variables: dict[str, str]) -> None:
@@ -254,3 +263,78 @@ def test_a_redis_that_is_configured_goes_first(redis: str) -> None:
     config = read(redis, {"REDIS_URL": "redis://other"})
     assert config.redis is not None
     assert config.redis.url == "redis://mine"
+
+
+@pytest.mark.parametrize(
+    ("variables", "quota"),
+    [
+        ({"RATE_LIMIT_ENABLED": "true"}, 60),
+        ({"RATE_LIMIT_ENABLED": " Yes "}, 60),
+        ({"RATE_LIMIT_ENABLED": "1", "RATE_LIMIT_REQUESTS_PER_MINUTE": ""}, 60),
+        ({"RATE_LIMIT_ENABLED": "on", "RATE_LIMIT_REQUESTS_PER_MINUTE": "100"}, 100),
+        ({"RATE_LIMIT_REQUESTS_PER_MINUTE": " 1 "}, 1),
+        ({"RATE_LIMIT_REQUESTS_PER_MINUTE": "67108864"}, 67_108_864),
+    ],
+)
+def test_the_rate_limit_of_earlier_gateways(variables: dict[str, str], quota: int) -> None:
+    config = read(
+        f"{UPSTREAM}routes: [{{name: a, upstream: users}},"
+        " {name: b, upstream: users, rate_limits: []}]",
+        variables,
+    )
+    ((name, policy),) = config.rate_limits.items()
+    assert (name, policy.key_parts()) == ("per-user", (KeyPart("user"),))
+    assert (policy.quota, policy.window, config.mode_of(policy)) == (quota, 60.0, "local")
+    limited, unlimited = config.routes
+    assert config.rate_limits_of(limited) == (("per-user", 1),)
+    assert config.rate_limits_of(unlimited) == ()
+
+
+def test_the_rate_limit_of_earlier_gateways_is_shared_by_redis() -> None:
+    config = from_environment(RATE_LIMIT_ENABLED="true", REDIS_URL="redis://h")
+    assert config.mode_of(config.rate_limits["per-user"]) == "leased"
+
+
+@pytest.mark.parametrize("limits", ["rate_limits:", "rate_limits: {}", "default_rate_limits:"])
+def test_a_rate_limit_goes_where_nothing_else_was_said(limits: str) -> None:
+    config = read(limits, {"RATE_LIMIT_ENABLED": "true"})
+    assert (list(config.rate_limits), config.default_rate_limits) == (["per-user"], ("per-user",))
+
+
+def test_routes_keep_the_defaults_that_were_written() -> None:
+    config = read("default_rate_limits: []", {"RATE_LIMIT_ENABLED": "true"})
+    assert (list(config.rate_limits), config.default_rate_limits) == (["per-user"], ())
+
+
+@pytest.mark.parametrize("name", ["RATE_LIMIT_ENABLED", "RATE_LIMIT_REQUESTS_PER_MINUTE"])
+def test_a_rate_limit_beside_others_is_not_used_and_says_so(tmp_path: Path, name: str) -> None:
+    file = tmp_path / "gateway.yaml"
+    file.write_text("rate_limits: {mine: {by: ip, quota: 5, window: 1s}}")
+    config, problems = check(file, {name: "1"})
+    (problem,) = [problem for problem in problems if problem.file == "environment"]
+    assert (problem.code, problem.severity) == ("idle-setting", "warning")
+    assert problem.message.startswith(f"{name}: ")
+    assert config is not None
+    assert list(config.rate_limits) == ["mine"]
+
+
+def test_a_rate_limit_does_not_hide_what_is_wrong_with_others() -> None:
+    assert problem_of("rate_limits: text", {"RATE_LIMIT_ENABLED": "1"}).code == "wrong-type"
+
+
+def test_rate_limits_of_routes_may_come_from_variables() -> None:
+    config = from_environment(
+        PYGATEWAY__RATE_LIMITS__PER_USER="{by: user, quota: 5, window: 1s}",
+        PYGATEWAY__RATE_LIMITS__BURST__BY="user, ip",
+        PYGATEWAY__RATE_LIMITS__BURST__CONCURRENCY="3",
+        PYGATEWAY__UPSTREAMS__USERS__ENDPOINTS="http://a",
+        PYGATEWAY__ROUTES__0="{name: a, upstream: users}",
+        PYGATEWAY__ROUTES__0__RATE_LIMITS="per_user, burst",
+        PYGATEWAY__ROUTES__1="{name: b, upstream: users, rate_limits: [{name: per_user, cost: 2}]}",
+        PYGATEWAY__ROUTES__2="{name: c, upstream: users}",
+        PYGATEWAY__ROUTES__2__RATE_LIMITS="",
+        PYGATEWAY__DEFAULT_RATE_LIMITS="burst",
+    )
+    assert config.rate_limits["burst"].by == (KeyPart("user"), KeyPart("ip"))
+    a, b, c = map(config.rate_limits_of, config.routes)
+    assert (a, b, c) == ((("per_user", 1), ("burst", 1)), (("per_user", 2),), ())

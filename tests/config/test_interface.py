@@ -39,6 +39,9 @@ auth:
       leeway: 30s
       claims_to_headers: {sub: X-User-ID, scope: X-User-Scopes}
   revocation: {when_stale: allow, stale_after: 30s}
+rate_limits:
+  per-user: {by: user, quota: 100, window: 60s, mode: leased, on_store_failure: local}
+  per-ip:   {by: ip, quota: 1000, window: 60s}
 upstreams:
   users:
     endpoints: [http://10.0.0.1:9000, http://10.0.0.2:9000]
@@ -54,6 +57,7 @@ routes:
       headers: {X-Env: canary}
     upstream: users
     auth: {provider: main, scopes: [users:read]}
+    rate_limits: [per-user, per-ip]
     rewrite: {strip_prefix: /users, host: preserve}
     headers: {request: {set: {}, remove: []}, response: {set: {}, remove: []}}
 security_headers: default
@@ -67,6 +71,10 @@ security_headers: default
         ("jwks_url: https://idp.example/.well-known/jwks.json", "discovery: true"),
         ("when_stale: allow", "when_stale: deny"),
         ("balancer: round_robin", "balancer: least_requests"),
+        ("mode: leased", "mode: strict"),
+        ("mode: leased, on_store_failure: local", "mode: local"),
+        ("on_store_failure: local", "on_store_failure: open"),
+        ("on_store_failure: local", "on_store_failure: closed"),
         ("http://10.0.0.2:9000]", "{url: http://10.0.0.2:9000, weight: 2}]"),
         ("redis://localhost", "rediss://localhost"),
         ("redis://localhost:6379/0", "redis+cluster://localhost:6379"),

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from pygateway.config import Config, Endpoint, Limits, Retry, Route
+from pygateway.config import Config, Endpoint, Limits, RateLimitPolicy, Retry, Route
 from pygateway.config.document import Path
 from pygateway.config.introspection import bounds_of, keys_of, section_at
+from pygateway.config.model.rate_limits import KeyPartSection, RouteRateLimitSection
 from pygateway.config.model.routes import UpstreamShareSection
 
 
@@ -17,6 +18,10 @@ from pygateway.config.model.routes import UpstreamShareSection
         (("routes", 3, "upstream", 0), UpstreamShareSection),
         (("upstreams", "any", "endpoints", 0), Endpoint),
         (("upstreams", "any", "retry"), Retry),
+        (("rate_limits", "any"), RateLimitPolicy),
+        (("rate_limits", "any", "by", 0), KeyPartSection),
+        (("rate_limits", "any", "tiers"), None),
+        (("routes", 3, "rate_limits", 0), RouteRateLimitSection),
         (("workers",), None),
         (("nothing",), None),
         (("nothing", "inside"), None),

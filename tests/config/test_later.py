@@ -39,6 +39,6 @@ def test_values_of_later_versions_are_refused_as_such(text: str) -> None:
 
 
 def test_keys_of_later_versions_are_not_suggested() -> None:
-    problem = problem_of("rate_limit: {}")
+    problem = problem_of("acces_log: {}")
     assert problem.code == "unknown-key"
-    assert "rate_limits" not in problem.allowed
+    assert "access_log" not in problem.allowed

@@ -131,6 +131,8 @@ def test_references_and_files_are_shown() -> None:
         "upstreams: {token-service: {endpoints: ['ftp://a'], blancer: x}}",
         route("upstream: users, auth: {authorization: replace}"),
         route("upstream: users, auth: {claims: {token_use: [[]]}}"),
+        "rate_limits: {per-token: 5, a: {by: api_kye, tiers: {token: 0, secret: x}, tokens: 5}}",
+        "rate_limits: {api_keys: {by: {header: X-Token}, quota: 0, window: 1s}}",
     ],
 )
 def test_names_that_only_sound_like_secrets_are_shown(text: str) -> None:

@@ -17,7 +17,12 @@ def test_every_key_of_every_section_has_its_line() -> None:
 
 
 def test_sections_are_named_by_their_place() -> None:
-    for place in ("limits", "upstreams.NAME.endpoints[]", "routes[].headers.request"):
+    for place in (
+        "limits",
+        "upstreams.NAME.endpoints[]",
+        "rate_limits.NAME.by[]",
+        "routes[].headers.request",
+    ):
         assert place in TABLES
 
 
@@ -26,4 +31,6 @@ def test_lines_have_value_default_and_meaning() -> None:
     assert "| `name` | text | required |" in TABLES["routes[]"]
     assert "| `verify` | true or false | `true` |" in TABLES["upstreams.NAME.tls"]
     assert "| `attempts` | whole number, 1 to 10 | `2` |" in TABLES["upstreams.NAME.retry"]
+    assert "| `by` | list of sections or section | required |" in TABLES["rate_limits.NAME"]
+    assert "| `window` | duration, 100ms to 1d |" in TABLES["rate_limits.NAME"]
     assert "| `balancer` | `round_robin`, `least_requests` | `round_robin` |" in reference()

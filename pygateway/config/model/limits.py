@@ -54,6 +54,15 @@ class Limits(Section):
         " `timeouts.request`; 0 lets none outlive it. A long transfer of an honest client is far"
         " faster than 1KiB a second, a drip that only means to hold a connection is slower.",
     )
+    rate_limit_keys: int = Field(
+        default=1_048_576,
+        ge=1024,
+        le=16_777_216,
+        description="Keys that `rate_limits` can count apart at a time on this machine, rounded up"
+        " to a power of two; 16 bytes each, shared by all workers. Keys without a place of their"
+        " own share one window per policy. A change takes effect at the next start, not at a"
+        " reload.",
+    )
 
 
 class RouteLimits(Section):

@@ -19,6 +19,13 @@ from .auth import Auth
 from .headers import SecurityHeaders, SecurityHeadersSetting
 from .limits import Limits
 from .listeners import Listener
+from .rate_limits import (
+    MAXIMUM_POLICIES,
+    MAXIMUM_USES,
+    RateLimitMode,
+    RateLimitPolicy,
+    RouteRateLimit,
+)
 from .redis import Redis
 from .routes import Route
 from .timeouts import Timeouts
@@ -91,6 +98,16 @@ class Config(Section):
         default_factory=cache(Auth),
         description="Who may use the routes, and how that is found out.",
     )
+    rate_limits: MappingOf[Name, RateLimitPolicy] = Field(
+        default_factory=dict,
+        max_length=MAXIMUM_POLICIES,
+        description="Limits that routes can name, by name. A name shows in headers and metrics.",
+    )
+    default_rate_limits: ListOf[Name] = Field(
+        default=(),
+        max_length=MAXIMUM_USES,
+        description="Limits of routes that say nothing of `rate_limits`.",
+    )
     upstreams: MappingOf[Name, Upstream] = Field(
         default_factory=dict, description="Services that requests are forwarded to, by name."
     )
@@ -151,6 +168,18 @@ class Config(Section):
             return ()
         named = route.auth.provider if isinstance(route.auth, RouteAuth) else ()
         return named or self.default_providers()
+
+    def rate_limits_of(self, route: Route) -> tuple[RouteRateLimit, ...]:
+        """Return the policies that requests of the route are held to, and what they cost there."""
+        if route.rate_limits is not None:
+            return route.rate_limits
+        return tuple(RouteRateLimit(name) for name in self.default_rate_limits)
+
+    def mode_of(self, policy: RateLimitPolicy) -> RateLimitMode:
+        """Return where the policy's windows are counted."""
+        if policy.quota is None:
+            return "local"  # concurrency is each machine's own
+        return policy.mode or ("local" if self.redis is None else "leased")
 
     def to_json(self) -> str:
         """Write the whole configuration, secrets included, for `from_json` in a worker.

@@ -24,6 +24,7 @@ from ..syntax.paths import LocationTemplate, PathPattern, PathPrefix, PathTempla
 from .access import RouteAuthSetting
 from .headers import Cors, HeaderPolicy, SecurityHeadersSetting
 from .limits import RouteLimits
+from .rate_limits import RouteRateLimits
 from .timeouts import TimeoutOverrides
 
 REDIRECT_STATUSES: Final = (301, 302, 303, 307, 308)
@@ -198,6 +199,11 @@ class Route(Section):
         default=None,
         description="What a request must show. Left out, a good credential of `auth.default` as"
         " soon as there is a provider; `none` says that the route is meant to be open.",
+    )
+    rate_limits: RouteRateLimits = Field(
+        default=None,
+        description="Names of policies, or mappings with `name` and `cost`; a request has to pass"
+        " all of them. Left out, `default_rate_limits`; an empty list is none.",
     )
     rewrite: Rewrite = Field(
         default_factory=cache(Rewrite),
