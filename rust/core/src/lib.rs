@@ -20,6 +20,7 @@
 //! | [`jwt`], [`json`], [`claims`], [`keys`], [`api_keys`] | what a credential says, and whether it is true |
 //! | [`principal`], [`rule`], [`verdict`] | what comes of it |
 //! | [`memory`], [`token`], [`revocation`] | what is remembered, and what ends it |
+//! | [`window`], [`arena`] | how much of a quota is left, and where all workers count it |
 //! | [`challenge`] | how a client is told that it does not get in |
 //! | [`cors`], [`template`], [`rewrite`], [`policy`] | what a route does to messages |
 //! | [`head`], [`reply`], [`status`], [`date`] | the bytes of outgoing heads |
@@ -29,6 +30,7 @@
 
 pub mod access;
 pub mod api_keys;
+pub mod arena;
 pub mod authentication;
 pub mod challenge;
 pub mod claims;
@@ -72,6 +74,7 @@ pub mod template;
 pub mod token;
 pub mod tokens;
 pub mod verdict;
+pub mod window;
 
 pub use decision::{Decision, Forward, ProtocolError, Reason, Reject, Respond, Unverified};
 pub use gate::Gate;

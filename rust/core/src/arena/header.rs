@@ -1,0 +1,124 @@
+//! The first page of an arena.
+//!
+//! | Word | High half | Low half |
+//! |---|---|---|
+//! | 0 | magic | version of the layout |
+//! | 1 | | number of slots |
+//! | 2 | hash key | |
+//! | 3 | machine | |
+//! | 4 | incarnation of the store before | current one |
+//! | 8, 9 | lanes in use, one bit each | |
+//! | 16 | | claims that were ever made |
+//!
+//! What changes often has a cache line for itself.
+
+use std::sync::atomic::Ordering::SeqCst;
+
+use portable_atomic::AtomicU128;
+
+use super::ArenaError;
+
+/// A page of 4096 bytes.
+pub(super) const HEADER_WORDS: usize = 256;
+
+/// Version of the layout of all tables.
+pub(super) const VERSION: u64 = 1;
+
+/// "PyGArena", as bytes read from the file.
+const MAGIC: u64 = u64::from_le_bytes(*b"PyGArena");
+
+const IDENTITY: usize = 0;
+const SLOTS: usize = 1;
+const HASH_KEY: usize = 2;
+const MACHINE: usize = 3;
+const INCARNATIONS: usize = 4;
+const LANES: usize = 8;
+const CLAIMS: usize = 16;
+
+/// The count of claims in an arena's words.
+#[inline]
+pub(super) fn claims(words: &[AtomicU128]) -> &AtomicU128 {
+    &words[CLAIMS]
+}
+
+/// What is known of an arena as a whole.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Header<'a> {
+    words: &'a [AtomicU128],
+}
+
+impl<'a> Header<'a> {
+    pub(super) const fn new(words: &'a [AtomicU128]) -> Self {
+        Self { words }
+    }
+
+    /// Fill in zeros that nobody else sees yet. The magic comes last: half a header is none.
+    pub(super) fn write(&self, slots: usize, hash_key: [u8; 16], machine: u128) {
+        self.words[SLOTS].store(slots as u128, SeqCst);
+        self.words[HASH_KEY].store(u128::from_le_bytes(hash_key), SeqCst);
+        self.words[MACHINE].store(machine, SeqCst);
+        self.words[IDENTITY].store(pair(MAGIC, VERSION), SeqCst);
+    }
+
+    /// The number of slots, if this is an arena of this layout.
+    pub(super) fn slots(&self) -> Result<usize, ArenaError> {
+        let (magic, version) = halves(self.words[IDENTITY].load(SeqCst));
+        if magic != MAGIC {
+            return Err(ArenaError::NotAnArena);
+        }
+        if version != VERSION {
+            return Err(ArenaError::Version(version));
+        }
+        let slots = self.words[SLOTS].load(SeqCst);
+        usize::try_from(slots).map_err(|_| ArenaError::NotAnArena)
+    }
+
+    pub(super) fn hash_key(&self) -> [u8; 16] {
+        self.words[HASH_KEY].load(SeqCst).to_le_bytes()
+    }
+
+    pub(super) fn machine(&self) -> u128 {
+        self.words[MACHINE].load(SeqCst)
+    }
+
+    /// Make an incarnation the current one; whether it was not.
+    pub(super) fn note_incarnation(&self, incarnation: u64) -> bool {
+        let next = |word| {
+            let (_, current) = halves(word);
+            (current != incarnation).then(|| pair(current, incarnation))
+        };
+        let word = &self.words[INCARNATIONS];
+        word.fetch_update(SeqCst, SeqCst, next).is_ok()
+    }
+
+    /// The current incarnation and the one before.
+    pub(super) fn incarnations(&self) -> (u64, u64) {
+        let (previous, current) = halves(self.words[INCARNATIONS].load(SeqCst));
+        (current, previous)
+    }
+
+    /// Say that a lane is in use, or is not.
+    pub(super) fn set_lane(&self, lane: u8, is_used: bool) {
+        let word = &self.words[LANES + usize::from(lane >> 7)];
+        let bit = 1_u128 << (lane & 127);
+        if is_used {
+            word.fetch_or(bit, SeqCst);
+        } else {
+            word.fetch_and(!bit, SeqCst);
+        }
+    }
+
+    /// The lanes in use, lowest bits first.
+    #[inline]
+    pub(super) fn lanes(&self) -> [u128; 2] {
+        [LANES, LANES + 1].map(|at| self.words[at].load(SeqCst))
+    }
+}
+
+const fn pair(high: u64, low: u64) -> u128 {
+    (high as u128) << 64 | low as u128
+}
+
+const fn halves(word: u128) -> (u64, u64) {
+    ((word >> 64) as u64, word as u64)
+}

@@ -1,0 +1,57 @@
+//! The one place that knows addresses: memory, shared or private, as a slice of atomic words.
+#![expect(
+    unsafe_code,
+    reason = "a mapping becomes a slice, and a number a descriptor; both are bounded here"
+)]
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{BorrowedFd, RawFd};
+
+use memmap2::{MmapMut, MmapOptions, MmapRaw};
+use portable_atomic::AtomicU128;
+
+/// A mapping that lives as long as this does.
+#[derive(Debug)]
+pub(super) struct Memory(MmapRaw);
+
+impl Memory {
+    /// All of a file, shared with everyone who maps it.
+    pub(super) fn shared(file: &File) -> io::Result<Self> {
+        MmapOptions::new().map_raw(file).map(Self)
+    }
+
+    /// Zeros of this process, given by the system when they are touched.
+    pub(super) fn private(bytes: u64) -> io::Result<Self> {
+        let bytes = usize::try_from(bytes).map_err(io::Error::other)?;
+        MmapMut::map_anon(bytes).map(|map| Self(map.into()))
+    }
+
+    /// The whole words of it.
+    #[inline]
+    pub(super) fn words(&self) -> &[AtomicU128] {
+        let count = self.0.len() / size_of::<AtomicU128>();
+        // SAFETY: the mapping has that many words, readable and writable, is aligned to a page, and
+        // stays for as long as `self` is borrowed. Any bits are a valid word. Words are read and
+        // written by atomic instructions of their full width only, here as in every other process,
+        // and `AtomicU128` may be changed behind a shared reference. That the file does not shrink
+        // is its maker's promise; a process that touches what was cut off is killed by a signal,
+        // and reads nothing else.
+        unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast(), count) }
+    }
+}
+
+/// A file of this process' own for a descriptor that is somebody else's, who may close it.
+///
+/// # Errors
+///
+/// When no file has that descriptor.
+pub(super) fn duplicate(descriptor: RawFd) -> io::Result<File> {
+    if descriptor < 0 {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    // SAFETY: the number is not -1, and is looked at only in this call, by the system, which
+    // refuses one that is not open.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(descriptor) };
+    borrowed.try_clone_to_owned().map(File::from)
+}
