@@ -115,6 +115,10 @@ def read_text(text: str, source: Source, findings: Findings) -> Node | None:
         return None
     except yaml.MarkedYAMLError as error:
         position = _last_within(builder.position(error.problem_mark or error.context_mark))
+        if "nesting depth" in (error.problem or ""):
+            # The parser's own limit, which it meets while it looks ahead for us.
+            findings.add("too-large", f"nested more than {MAXIMUM_DEPTH} levels deep", position)
+            return None
         what = ", ".join(part for part in (error.context, error.problem) if part)
         written = "".join(source.lines[(position.line or 1) - 1 : position.line])
         if "${" in written:

@@ -88,7 +88,12 @@ def test_aliases_are_bounded() -> None:
 @pytest.mark.parametrize("depth", [MAXIMUM_DEPTH + 1, 200_000])
 def test_depth_is_bounded(depth: int) -> None:
     problem = refused("a: " + "[" * (depth - 1))
-    assert (problem.code, problem.column) == ("too-large", 3 + MAXIMUM_DEPTH)
+    assert problem.code == "too-large"
+    # Versions of the parser have a limit of their own, and meet it while they look ahead.
+    assert problem.column is not None
+    assert problem.column >= 3 + MAXIMUM_DEPTH
+    if depth == MAXIMUM_DEPTH + 1:
+        assert problem.column == 3 + MAXIMUM_DEPTH
 
 
 @pytest.mark.parametrize(
