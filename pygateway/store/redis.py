@@ -7,28 +7,31 @@ whoever asks decides what a failure means.
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from redis.asyncio import ConnectionPool, Redis, RedisCluster, SSLConnection
+from redis.asyncio import ConnectionPool, Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
-from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from pygateway.config import Redis as Settings
+from pygateway.store.connections import (
+    TlsConnection,
+    close_sentinels,
+    options_of,
+    sentinels_of,
+    trust_of,
+)
 from pygateway.store.store import Store, StoreUnavailable
+
+if TYPE_CHECKING:
+    from redis.asyncio.sentinel import Sentinel
 
 __all__ = ["Store", "StoreUnavailable", "connect", "translated"]
 
 MOST_CONNECTIONS = 64
 """Connections of one client; whoever finds all of them busy is told at once."""
-
-RESP_VERSION = 2
-"""Answers have one form then, whichever of its versions the library is."""
 
 
 def connect(settings: Settings, *, timeout: float | None = None) -> Store:
@@ -42,15 +45,7 @@ def connect(settings: Settings, *, timeout: float | None = None) -> Store:
         OSError: The file of certificates cannot be read.
     """
     patience = settings.timeout if timeout is None else timeout
-    options: dict[str, Any] = {
-        "username": settings.username,
-        "password": settings.password and settings.password.get_secret_value(),
-        "socket_timeout": patience,
-        "socket_connect_timeout": patience,
-        "retry": Retry(NoBackoff(), 0),
-        "max_connections": MOST_CONNECTIONS,
-        "protocol": RESP_VERSION,
-    }
+    options = options_of(settings, patience) | {"max_connections": MOST_CONNECTIONS}
     location = settings.location
     match location.kind:
         case "socket":
@@ -70,19 +65,13 @@ def _of_one_server(settings: Settings, options: dict[str, Any]) -> Redis:
     ((host, port),) = location.hosts
     options |= {"host": host, "port": port, "db": location.database}
     if location.tls:
-        # The library would trust the system's authorities beside those of the file.
-        trust = ssl.create_default_context(cafile=settings.ca_file)
-        options |= {"connection_class": _TlsConnection, "trust": trust}
+        options |= {"connection_class": TlsConnection, "trust": trust_of(settings)}
     return Redis.from_pool(ConnectionPool(**options))
 
 
 def _through_sentinels(settings: Settings, options: dict[str, Any]) -> _BehindSentinels:
     location = settings.location
-    quick = ("socket_timeout", "socket_connect_timeout", "protocol", "retry")
-    # Sentinels are asked one after the other; each has the same short time.
-    sentinels = Sentinel(  # type: ignore[no-untyped-call]
-        list(location.hosts), sentinel_kwargs={name: options[name] for name in quick}
-    )
+    sentinels = sentinels_of(settings, options)
     return _BehindSentinels(
         sentinels, sentinels.master_for(location.service, db=location.database, **options)
     )
@@ -99,16 +88,7 @@ class _BehindSentinels:
 
     async def aclose(self) -> None:
         await self._primary.aclose()
-        for sentinel in self._sentinels.sentinels:
-            await sentinel.aclose()
-
-
-class _TlsConnection(SSLConnection):
-    """Trusts what `trust` does, and nothing else."""
-
-    def __init__(self, *, trust: ssl.SSLContext, **options: Any) -> None:  # noqa: ANN401
-        super().__init__(**options)
-        self.ssl_context.context = trust
+        await close_sentinels(self._sentinels)
 
 
 @asynccontextmanager

@@ -16,7 +16,7 @@ from pygateway.store.redis import Store, StoreUnavailable, connect, translated
 from tests.revocation.gateways import jti
 from tests.support.certificates import Authority
 from tests.support.patience import PATIENCE
-from tests.support.redis import RedisServer, free_port, program
+from tests.support.redis import RedisServer, cluster_options, free_port, program
 
 
 async def ask(store: Store, *arguments: bytes | str | float) -> Any:  # noqa: ANN401
@@ -123,7 +123,7 @@ def test_sentinels_name_the_primary(tmp_path: Path) -> None:
 
 
 def test_a_cluster(tmp_path: Path) -> None:
-    with RedisServer(tmp_path, "--cluster-enabled", "yes", port=free_port()) as server:
+    with RedisServer(tmp_path, *cluster_options(), port=free_port()) as server:
         server.command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
         wait_until(lambda: b"cluster_state:ok" in server.command("CLUSTER", "INFO"))
         url = f"redis+cluster://127.0.0.1:{server.port}"

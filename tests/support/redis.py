@@ -39,6 +39,15 @@ def free_port() -> int:
         return port
 
 
+def cluster_options() -> tuple[str, ...]:
+    """Words of the command line of a cluster's node.
+
+    Nodes talk to each other on a second port, which would be the first one and 10,000: there may
+    be no such port, or somebody else may have it.
+    """
+    return ("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+
+
 class RedisServer:
     """A server on a unix socket; leaving the context kills it.
 
