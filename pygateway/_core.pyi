@@ -10,22 +10,53 @@ from typing_extensions import disjoint_base
 
 __all__ = [
     "REASONS",
+    "Arena",
     "Decision",
     "Forward",
+    "Funding",
     "Gate",
     "Peer",
     "ProtocolError",
     "Reject",
     "Respond",
     "SpecError",
+    "Unfunded",
     "Unverified",
     "Verdict",
+    "charge_window",
 ]
 
 _Headers: TypeAlias = list[tuple[bytes, bytes]]
 
+_Answer: TypeAlias = tuple[int, int, int, int, int]
+"""What the store answers: granted, remaining, the bucket in which it was charged, and milliseconds
+until that bucket ends and until a retry can succeed."""
+
+_Refund: TypeAlias = tuple[int, str, int, int]
+"""What is given back to the store: policy, key, amount, and the bucket in which it was charged."""
+
 REASONS: Final[tuple[str, ...]]
 """Every problem name that a `Reject` can carry."""
+
+def charge_window(
+    quota: int, length: int, window: tuple[int, int, int], now: int, cost: int
+) -> tuple[bool, tuple[int, int, int], int, int, int]:
+    """The law of rate limits, for one window that lies nowhere: for tools and tests.
+
+    Args:
+        quota: What may be spent in a window.
+        length: Milliseconds of it.
+        window: Number of the present bucket, and what was charged in the one before and in it.
+        now: Unix milliseconds.
+        cost: What is to be charged.
+
+    Returns:
+        Whether it was admitted; the window then; what is left; milliseconds until the bucket ends,
+        and until the cost could be charged (again).
+
+    Raises:
+        ValueError: The quota or the length is out of range.
+    """
 
 class ProtocolError(ValueError):
     """The upstream's response breaks a guard; the text says which. Its connection is unusable."""
@@ -46,6 +77,44 @@ class Peer:
         """Whether what it says of the original client is believed."""
 
 @final
+class Arena:
+    """The table in which all workers of a machine count: windows, leases, requests in flight.
+
+    Only atomic operations change it, and a process that dies at any moment leaves it whole.
+    """
+
+    @staticmethod
+    def create(descriptor: int, slots: int) -> Arena:
+        """Lay a table out in an empty file, which gets its size, and share it.
+
+        Args:
+            descriptor: The file, open for reading and writing; it stays the caller's.
+            slots: Keys that the table has room for, rounded up to a power of two.
+
+        Raises:
+            ValueError: The number of slots is out of range.
+            OSError: The file cannot be used, or the processor cannot swap 128 bits at once.
+        """
+
+    @staticmethod
+    def attach(descriptor: int) -> Arena:
+        """Share a table that was laid out.
+
+        Raises:
+            OSError: The file is none that this version can share.
+        """
+
+    @property
+    def machine(self) -> str:
+        """A number that no other table has, as 32 hexadecimal digits."""
+
+    def occupy_lane(self, lane: int) -> None:
+        """Say that a worker counts its requests in flight in a lane, from 0 to 255."""
+
+    def release_lane(self, lane: int) -> None:
+        """Say that a worker has ended, and forget what it had in flight."""
+
+@final
 class Gate:
     """The compiled configuration: routes, limits and header policies.
 
@@ -53,13 +122,17 @@ class Gate:
         specification: JSON, as written by `pygateway.config.gate_specification`.
         seed: 32 random bytes from which request and trace identifiers are drawn. They are
             unique, not secret.
+        arena: Where it counts together with others; None to count by itself.
+        lane: Which of those it is.
 
     Raises:
         SpecError: The specification is unusable.
         ValueError: The seed does not have 32 bytes.
     """
 
-    def __new__(cls, specification: bytes, seed: bytes) -> Gate: ...
+    def __new__(
+        cls, specification: bytes, seed: bytes, arena: Arena | None = None, lane: int = 0
+    ) -> Gate: ...
     def peer(self, address: str, secure: bool) -> Peer:
         """Describe the other end of a new connection.
 
@@ -80,7 +153,8 @@ class Gate:
         now: float,
         version: int = 11,
         verdict: Verdict | None = None,
-    ) -> Forward | Respond | Reject | Unverified:
+        funding: Funding | None = None,
+    ) -> Forward | Respond | Reject | Unverified | Unfunded:
         """May this request go, where, and with which bytes at its head?
 
         Args:
@@ -92,11 +166,19 @@ class Gate:
             version: 10 or 11; any other is rejected with `version-not-supported`.
             verdict: What was found out after an `Unverified`. It counts if it is about this
                 request's credential, and while the one who vouched for that still does.
+            funding: What the store has granted after an `Unfunded`. It is spent once.
+
+        Rate limits are charged as the last thing that can fail, all of the route's or none.
         """
 
     def decide_head(
-        self, head: bytes, peer: Peer, now: float, verdict: Verdict | None = None
-    ) -> Forward | Respond | Reject | Unverified:
+        self,
+        head: bytes,
+        peer: Peer,
+        now: float,
+        verdict: Verdict | None = None,
+        funding: Funding | None = None,
+    ) -> Forward | Respond | Reject | Unverified | Unfunded:
         """`decide` for a head as it came, up to and with its empty line.
 
         What RFC 9112 lets a recipient repair (bare LF, folded lines, more than one space) is
@@ -242,6 +324,47 @@ class Gate:
         `revocations` is the number of entries. Empty if the gate has no providers.
         """
 
+    def fund(
+        self,
+        unfunded: Unfunded,
+        answers: list[_Answer | None],
+        sent: float,
+        now: float,
+        earlier: Funding | None = None,
+    ) -> Funding:
+        """Take in what the store has answered, in the order of `unfunded.acquires`.
+
+        Args:
+            unfunded: What was asked for.
+            answers: None where the store has not answered; the policy says what happens then.
+            sent: Unix seconds when the store was asked.
+            now: Unix seconds when it had answered.
+            earlier: What had been granted to the request before; what is left of it goes over.
+
+        Raises:
+            ValueError: The gate has no limits.
+        """
+
+    def set_store(self, up: bool, gateways: int, incarnation: int) -> None:
+        """Take note of how the store is.
+
+        Args:
+            up: Whether it answers; until this is first called, it does not.
+            gateways: How many machines share it.
+            incarnation: A number that is another one when the store has lost what it held.
+        """
+
+    def unused_leases(self, now: float) -> list[_Refund]:
+        """Take what was leased and has rested since this was last asked, to be given back."""
+
+    def limit_statistics(self) -> bytes:
+        """How often which policy decided what: a JSON object, empty if the gate has no limits.
+
+        By policy: `admitted`, `refused`, `shadowed` (would have been refused, had the policy not
+        only reported), `uncounted` and `unavailable` (admitted and refused because the store was
+        away), `crowded` (requests whose key found no place of its own).
+        """
+
 @disjoint_base
 class Decision:
     """What every decision knows, whichever way it went."""
@@ -285,6 +408,12 @@ class Decision:
     @property
     def expects_continue(self) -> bool:
         """Whether the client waits for 100 (Continue) before it sends its body."""
+
+    def release(self) -> None:
+        """Say that the request has ended: it no longer counts among those in flight.
+
+        Saying so again does nothing. The end of the object says so as well.
+        """
 
     def reply_head(
         self,
@@ -382,7 +511,7 @@ class Forward(Decision):
 
         1, 2 and 4 are `response_chunked`, `response_bodiless` and `response_closes`. The others are
         about the upstream: 8, it sends the body in chunks; 16, it ends the body by closing; 32,
-        its connection may serve again.
+        its connection may serve again. 64: `release` has to be called in the end.
         """
 
     @property
@@ -434,8 +563,40 @@ class Reject(Decision):
         """One sentence for the client; never echoes a header's value."""
 
     @property
+    def violated(self) -> list[str]:
+        """Names of the rate limits that are violated."""
+
+    @property
     def headers(self) -> _Headers:
         """Fields that the problem calls for, such as Allow."""
+
+@final
+class Unfunded(Decision):
+    """The store has to be asked first whether the request is within its limits.
+
+    Nothing was charged. Whoever asks passes the resulting `Funding` to the same question again.
+    What is owed was taken out of the arena: `Gate.fund` has to be called, whatever the store says.
+    """
+
+    @property
+    def route(self) -> int:
+        """Index of the route in the specification."""
+
+    @property
+    def acquires(self) -> list[tuple[int, str, int, int, int, int, int, int]]:
+        """What to ask for, by policy.
+
+        Policy, key, quota, cost (less is of no use), what is wanted (the cost, or more, for later
+        requests), and what was admitted here without the store, which it has to add: the bucket
+        of the last number, what was admitted in the bucket before, and in the bucket.
+        """
+
+@final
+class Funding:
+    """What the store has granted to one request."""
+
+    def refunds(self) -> list[_Refund]:
+        """Take what was granted and not spent, to be given back to the store."""
 
 @final
 class Unverified(Decision):

@@ -35,6 +35,9 @@ class Launch:
         sockets: Descriptors of the listening sockets, as inherited.
         revocations: What is revoked now, in the form of `pygateway.revocation.entry`.
         fresh_until: Unix seconds at which that becomes stale; None for never.
+        table: Descriptor of the memory in which workers count together, as inherited; None if the
+            worker counts by itself.
+        lane: Which of those who count there this is.
     """
 
     slot: int
@@ -42,6 +45,8 @@ class Launch:
     sockets: list[int]
     revocations: list[dict[str, Any]] = field(default_factory=list)
     fresh_until: float | None = None
+    table: int | None = None
+    lane: int = 0
 
 
 @dataclass(frozen=True, slots=True)

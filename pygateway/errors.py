@@ -109,6 +109,12 @@ class AuthenticationUnavailable(ExchangeError):
     problem = "auth-unavailable"
 
 
+class RateLimitUnavailable(ExchangeError):
+    """Whether a rate limit permits the request could not be found out."""
+
+    problem = "rate-limit-unavailable"
+
+
 class RequestTimeout(ExchangeError):
     """The client did not send the rest of its request in time."""
 

@@ -26,18 +26,35 @@ from pygateway.sweep import NEVER
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pygateway._core import Forward, Peer, Reject, Respond, Unverified
+    from pygateway._core import (
+        Forward,
+        Funding,
+        Peer,
+        Reject,
+        Respond,
+        Unfunded,
+        Unverified,
+        Verdict,
+    )
     from pygateway.sweep import Sweep
 
-    Decision = Forward | Respond | Reject | Unverified
+    Decision = Forward | Respond | Reject | Unverified | Unfunded
 
 # What an exchange waits for; decides which error a missed deadline becomes.
-AUTHENTICATING, QUEUED, CONNECTING, SENDING, AWAITING, STREAMING, TUNNELLING = range(7)
+AUTHENTICATING, FUNDING, QUEUED, CONNECTING, SENDING, AWAITING, STREAMING, TUNNELLING = range(8)
 
 CHUNKED = -1
 """`body_length` of a message whose length is not known ahead (RFC 9112 section 7.1)."""
 
-IN_CHUNKS, BODILESS, CLOSES, COMES_CHUNKED, COMES_UNTIL_CLOSE, PERSISTS = 1, 2, 4, 8, 16, 32
+IN_CHUNKS, BODILESS, CLOSES, COMES_CHUNKED, COMES_UNTIL_CLOSE, PERSISTS, HOLDS = (
+    1,
+    2,
+    4,
+    8,
+    16,
+    32,
+    64,
+)
 """Bits of `Forward.response_framing`."""
 
 EVENT_STREAM = re.compile(rb"\r\nContent-Type:[ \t]*text/event-stream", re.IGNORECASE)
@@ -165,7 +182,7 @@ class Exchange:
         decision: What the gate said about the request; `forward` is the same, where it goes on.
         endpoint, upstream_state: Where it goes, or last went; known to the proxy alone.
         request_head: The head as it came; kept where the gate has to be asked more than once,
-            `rounds` times so far.
+            `rounds` times so far, with what is known by then: `verdict` and `funding`.
         tries: Connections that were asked for so far.
         tried: Endpoints that could not be connected to.
         request_done: Whether the whole request has arrived.
@@ -182,6 +199,7 @@ class Exchange:
         "endpoint",
         "finished",
         "forward",
+        "funding",
         "moved",
         "moved_at_check",
         "outbox",
@@ -203,6 +221,7 @@ class Exchange:
         "upstream_head",
         "upstream_slow",
         "upstream_state",
+        "verdict",
     )
 
     decision: Decision
@@ -214,6 +233,8 @@ class Exchange:
     response_framing: int
     rounds: int
     upstream_head: bytes
+    verdict: Verdict | None
+    funding: Funding | None
 
     def __init__(self, client: ClientSide, story: Story) -> None:
         self.client = client
@@ -408,6 +429,8 @@ class Exchange:
             upstream.release(reusable=reusable and self.request_done)
         if not self.finished:
             self.finished = True
+            if framing & HOLDS:
+                self.decision.release()
             client.exchange_done(close=bool(framing & CLOSES))
 
     def begin_tunnel(self, early: bytes) -> None:
@@ -498,6 +521,10 @@ class Exchange:
         """
         if not self.finished:
             self.finished = True
+            # There is none if the gate could not even be asked.
+            decision: Decision | None = getattr(self, "decision", None)
+            if decision is not None:
+                decision.release()
             self.client.exchange_done(close=close, linger=linger)
 
 

@@ -9,7 +9,7 @@ from time import time
 from typing import TYPE_CHECKING, Any
 
 from pygateway import __version__
-from pygateway._core import Gate
+from pygateway._core import Arena, Gate
 from pygateway.auth.authenticator import Authenticator
 from pygateway.config.gate_specification import gate_specification
 from pygateway.proxy import Proxy
@@ -22,8 +22,16 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Sequence
 
+    from pygateway._core import Funding, Unfunded
     from pygateway.config import Config, Route
+    from pygateway.exchange import Exchange
+    from pygateway.ratelimit.limiter import Limiter
     from pygateway.store.store import Store
+
+
+STORE_DEADLINE = 0.25
+"""Seconds that a start waits for the store that counts. A request that comes before it has answered
+is counted as if the store were away."""
 
 
 class Gateway:
@@ -31,6 +39,8 @@ class Gateway:
 
     Args:
         config: What to do; it has been validated.
+        arena: Where it counts together with others; None to count by itself.
+        lane: Which of those it is.
 
     Raises:
         SpecError: The routes cannot be built.
@@ -38,18 +48,20 @@ class Gateway:
         OSError: A file, such as a certificate authority's, cannot be read.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, arena: Arena | None = None, lane: int = 0) -> None:
         self._config = config
         self._sweep = Sweep(asyncio.get_running_loop())
         self._upstreams = {
             name: UpstreamState(name, upstream, config.limits, self._sweep)
             for name, upstream in config.upstreams.items()
         }
-        self._gate = Gate(gate_specification(config), os.urandom(32))
+        self._gate = Gate(gate_specification(config), os.urandom(32), arena, lane)
         self._authenticator = Authenticator(config, self._gate, _store(config))
+        self._limiter = _limiter(config, self._gate, arena)
         self._proxy = Proxy(
             self._gate,
             self._authenticator,
+            self._limiter,
             {
                 index: Plan([self._destination(route, *share) for share in route.upstream])
                 for index, route in enumerate(config.routes)
@@ -65,6 +77,9 @@ class Gateway:
         """Serve on `sockets`, which are bound; they are closed when the gateway drains."""
         self._sweep.start()
         self._authenticator.start()
+        if self._limiter is not None:
+            self._limiter.start()
+            await self._limiter.ready(STORE_DEADLINE)
         await self._server.listen(sockets)
 
     async def drain(self, timeout: float) -> None:
@@ -78,6 +93,8 @@ class Gateway:
         self._server.stop_listening()
         self._server.abort()
         self._authenticator.close()
+        if self._limiter is not None:
+            self._closing = asyncio.ensure_future(self._limiter.close())
         for upstream in self._upstreams.values():
             upstream.close()
         self._sweep.stop()
@@ -105,6 +122,10 @@ class Gateway:
             "connections": len(self._server.connections),
             "draining": self._proxy.draining,
             "auth": self._authenticator.statistics(),
+            "rate_limits": {
+                "policies": json.loads(self._gate.limit_statistics()),
+                "store": None if self._limiter is None else self._limiter.statistics(),
+            },
         }
 
     def _destination(self, route: Route, name: str, weight: int) -> Destination:
@@ -131,7 +152,7 @@ class Gateway:
     def _health(self) -> tuple[int, bytes]:
         """Say how the gateway is: 200 while it serves, 503 once it drains."""
         draining = self._proxy.draining
-        report = {
+        report: dict[str, Any] = {
             "status": "draining" if draining else "ok",
             "version": __version__,
             "upstreams": {
@@ -139,6 +160,8 @@ class Gateway:
                 for name, upstream in self._upstreams.items()
             },
         }
+        if self._limiter is not None:
+            report["redis"] = self._limiter.health()
         return (503 if draining else 200), json.dumps(report).encode("ascii") + b"\n"
 
 
@@ -152,3 +175,23 @@ def _store(config: Config) -> Store | None:
     from pygateway.store.redis import connect  # noqa: PLC0415 - takes its time, and is rarely used
 
     return connect(config.redis)
+
+
+def _limiter(
+    config: Config, gate: Gate, arena: Arena | None
+) -> Limiter[Exchange, Unfunded, Funding] | None:
+    """Ask Redis for quotas, where a policy counts there."""
+    shared = any(config.mode_of(policy) != "local" for policy in config.rate_limits.values())
+    if config.redis is None or not shared:
+        return None
+    from pygateway.ratelimit.limiter import (  # noqa: PLC0415 - takes its time to import
+        Limiter,
+        StorePolicy,
+    )
+
+    machine = os.urandom(16).hex() if arena is None else arena.machine
+    policies = [
+        StorePolicy(name, policy.quota or 0, round((policy.window or 0) * 1000))
+        for name, policy in config.rate_limits.items()
+    ]
+    return Limiter(config.redis, policies, gate, machine)

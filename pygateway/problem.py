@@ -8,6 +8,7 @@ caller.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -37,6 +38,7 @@ CATALOGUE: dict[str, Problem] = {
     "body-too-large": Problem(413, "Request body too large"),
     "target-too-long": Problem(414, "Request target too long"),
     "expectation-failed": Problem(417, "Expectation failed"),
+    "rate-limited": Problem(429, "Rate limit exceeded"),
     "headers-too-large": Problem(431, "Request headers too large"),
     "internal": Problem(500, "Internal error"),
     "not-implemented": Problem(501, "Not implemented"),
@@ -44,6 +46,7 @@ CATALOGUE: dict[str, Problem] = {
     "upstream-protocol-error": Problem(502, "Upstream broke the protocol"),
     "no-healthy-endpoint": Problem(503, "No healthy endpoint"),
     "auth-unavailable": Problem(503, "Authentication unavailable"),
+    "rate-limit-unavailable": Problem(503, "Rate limit unavailable"),
     "overloaded": Problem(503, "Overloaded"),
     "draining": Problem(503, "The gateway is shutting down"),
     "upstream-timeout": Problem(504, "Upstream timed out"),
@@ -52,7 +55,9 @@ CATALOGUE: dict[str, Problem] = {
 
 # A client that is told to come back is told when; a second is the shortest time that the header
 # can say (RFC 9110 section 10.2.3).
-RETRY_AFTER: dict[str, bytes] = {"auth-unavailable": b"1", "overloaded": b"1", "draining": b"1"}
+RETRY_AFTER: dict[str, bytes] = dict.fromkeys(
+    ("auth-unavailable", "rate-limit-unavailable", "overloaded", "draining"), b"1"
+)
 
 
 class Replier(Protocol):
@@ -83,6 +88,7 @@ def render(
     now: float,
     *,
     headers: Headers | None = None,
+    members: Mapping[str, object] | None = None,
     close: bool = False,
 ) -> bytes:
     """Render the whole reply for a problem.
@@ -93,10 +99,11 @@ def render(
         detail: One sentence about this occurrence.
         now: Unix seconds, for the Date header.
         headers: Headers that belong to this problem, such as Allow.
+        members: Members of the object that only this problem has, such as `violated_policies`.
         close: Whether the connection ends after the reply.
     """
     problem = CATALOGUE[name]
-    members = {
+    document = {
         "type": type_prefix + name,
         "title": problem.title,
         "status": problem.status,
@@ -104,7 +111,9 @@ def render(
         "instance": replier.path or "/",
         "request_id": replier.request_id,
     }
-    body = json.dumps(members).encode("ascii") + b"\n"
+    if members:
+        document.update(members)
+    body = json.dumps(document).encode("ascii") + b"\n"
     fields: Headers = [
         (b"Content-Type", b"application/problem+json"),
         (b"Cache-Control", b"no-store"),

@@ -2,8 +2,9 @@
 
     start ──> decide ──> Unverified ──> a signature: queue for the processor's time ──┐
                 ^   │              └──> a key, an entry, a service's word: ask for it ─┤
+                │   ├──> Unfunded ────> ask the store, with all others of this turn ───┤
                 │   │                                                                 │
-                └───│─────────────────── the verdict ─────────────────────────────────┘
+                └───│──────────── the verdict, or the funding ────────────────────────┘
                     ├──> Reject   a problem, rendered in one place
                     ├──> Respond  an answer of the gateway's own
                     └──> Forward ──> choose an endpoint ──> an idle connection? ──> send
@@ -14,7 +15,7 @@
 Whatever follows, bodies and the response's head, passes through the `Exchange`. Every failure,
 whoever noticed it, arrives at `fail`, which tries again, answers, or breaks the connection so that
 the client cannot mistake a part for the whole. A request whose credential is known and which finds
-an idle connection makes no Task, no Future and no timer.
+an idle connection, and whose quota is at hand, makes no Task, no Future and no timer.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from time import time
 from typing import TYPE_CHECKING, TypeVarTuple, Unpack
 
 from pygateway import problem
-from pygateway._core import Forward, Reject, Respond
+from pygateway._core import Forward, Reject, Respond, Unfunded
 from pygateway.auth.outcome import Denial
 from pygateway.errors import (
     AuthenticationUnavailable,
@@ -33,12 +34,14 @@ from pygateway.errors import (
     ExchangeError,
     NoHealthyEndpoint,
     Overloaded,
+    RateLimitUnavailable,
     RequestTimeout,
     UpstreamTimeout,
 )
 from pygateway.exchange import (
     AUTHENTICATING,
     CONNECTING,
+    FUNDING,
     IN_CHUNKS,
     NO_UPSTREAM_YET,
     QUEUED,
@@ -53,9 +56,10 @@ from pygateway.telemetry import get_logger
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
-    from pygateway._core import Gate, Unverified, Verdict
+    from pygateway._core import Funding, Gate, Unverified, Verdict
     from pygateway.auth.authenticator import Authenticator
     from pygateway.auth.outcome import Outcome
+    from pygateway.ratelimit.limiter import Limiter
     from pygateway.sweep import Sweep
     from pygateway.upstream.connection import UpstreamConnection
     from pygateway.upstream.plan import Plan
@@ -69,9 +73,14 @@ DISCARDABLE = 64 * 1024
 A client that was refused goes on sending what it has begun to send. Up to this many bytes that is
 cheaper than a new connection; beyond, the connection is closed after the answer."""
 
-MOST_ROUNDS = 4
+MOST_ROUNDS = 6
 """Times that the gate is asked again about one request. A token that is new twice over takes two:
-one for its key and one for its signature; keys that change meanwhile may cost another."""
+one for its key and one for its signature; keys that change meanwhile may cost another. The store
+is asked once, and again if a lease that was there is gone by the time that the others have come."""
+
+FUNDING_PATIENCE = 1.0
+"""Seconds beyond `redis.timeout` until a request gives up waiting for the store. The limiter keeps
+that deadline itself; this is for the case that it does not."""
 
 PROGRESS_INTERVAL = 10.0
 """Seconds between two looks at whether an exchange past its total deadline still moves."""
@@ -83,6 +92,7 @@ class Proxy:
     Attributes:
         gate: Decides about every request.
         authenticator: Finds out what the gate has to know of a credential.
+        limiter: Asks the store for what the gate has to have of a quota; None without a store.
         sweep: Keeps the deadlines.
         draining: No further requests are taken on connections that exist.
     """
@@ -94,6 +104,7 @@ class Proxy:
         "authenticator",
         "draining",
         "gate",
+        "limiter",
         "sweep",
     )
 
@@ -101,6 +112,7 @@ class Proxy:
         self,
         gate: Gate,
         authenticator: Authenticator,
+        limiter: Limiter[Exchange, Unfunded, Funding] | None,
         plans: Mapping[int, Plan],
         sweep: Sweep,
         health: Callable[[], tuple[int, bytes]],
@@ -108,6 +120,7 @@ class Proxy:
     ) -> None:
         self.gate = gate
         self.authenticator = authenticator
+        self.limiter = limiter
         self.sweep = sweep
         self.draining = False
         self._plans = plans
@@ -131,16 +144,21 @@ class Proxy:
             else:
                 exchange.request_head = head
                 exchange.rounds = 0
+                exchange.verdict = exchange.funding = None
                 self.answer(exchange, decision)
         except BaseException:
             self.crash(exchange)
 
-    def answer(self, exchange: Exchange, decision: Respond | Reject | Unverified) -> None:
+    def answer(
+        self, exchange: Exchange, decision: Respond | Reject | Unverified | Unfunded
+    ) -> None:
         """Answer a request that does not go on, or does not yet."""
         if type(decision) is Respond:
             self.respond(exchange, decision)
         elif type(decision) is Reject:
             self.reject(exchange, decision)
+        elif type(decision) is Unfunded:
+            self.fund(exchange, decision)
         else:
             self.authenticate(exchange, decision)
 
@@ -212,9 +230,15 @@ class Proxy:
         if exchange.finished:
             return
         client = exchange.client
+        exchange.verdict = verdict
         try:
-            head = exchange.request_head
-            decision = exchange.decision = self.gate.decide_head(head, client.peer, time(), verdict)
+            head, funding = exchange.request_head, exchange.funding
+            decision = exchange.decision = self.gate.decide_head(
+                head, client.peer, time(), verdict, funding
+            )
+            if funding is not None and type(decision) is not Unfunded:
+                exchange.funding = None
+                self.give_back(funding)
             if type(decision) is Forward:
                 exchange.forward = decision
                 self.forward(exchange, decision)
@@ -224,6 +248,35 @@ class Proxy:
                 self.answer(exchange, decision)
         except BaseException:
             self.crash(exchange)
+
+    # --- how much may be asked for -------------------------------------------------------------
+
+    def fund(self, exchange: Exchange, unfunded: Unfunded) -> None:
+        """Ask the store for what the request costs, in one go with all others of this turn."""
+        limiter = self.limiter
+        exchange.rounds += 1
+        exchange.phase = FUNDING
+        if limiter is None or exchange.rounds > MOST_ROUNDS:
+            if exchange.funding is not None:
+                self.give_back(exchange.funding)
+            self.fail(exchange, RateLimitUnavailable("The rate limits change too quickly."))
+            return
+        exchange.client.deadline = self.sweep.now + limiter.timeout + FUNDING_PATIENCE
+        limiter.acquire(exchange, unfunded, self.take_funding, exchange.funding)
+
+    def take_funding(self, exchange: Exchange, funding: Funding) -> None:
+        """Go on with what the store has said."""
+        if exchange.finished:
+            self.give_back(funding)
+        else:
+            exchange.funding = funding
+            self.decide_again(exchange, exchange.verdict)
+
+    def give_back(self, funding: Funding) -> None:
+        """Let others have what was granted and not spent."""
+        refunds = funding.refunds()
+        if refunds and self.limiter is not None:
+            self.limiter.give_back(refunds)
 
     # --- from the decision to the upstream ----------------------------------------------------
 
@@ -338,7 +391,15 @@ class Proxy:
     def reject(self, exchange: Exchange, reject: Reject) -> None:
         """Answer a request that the gate refuses."""
         close = self._must_close(exchange) or not reject.keep_alive
-        self._answer(exchange, reject.reason, reject.detail, headers=reject.headers, close=close)
+        violated = reject.violated
+        self._answer(
+            exchange,
+            reject.reason,
+            reject.detail,
+            headers=reject.headers,
+            members={"violated_policies": violated} if violated else None,
+            close=close,
+        )
 
     def _answer(
         self,
@@ -347,10 +408,13 @@ class Proxy:
         detail: str,
         *,
         headers: problem.Headers | None = None,
+        members: Mapping[str, object] | None = None,
         close: bool,
     ) -> None:
         decision = exchange.decision
-        reply = problem.render(decision, name, detail, time(), headers=headers, close=close)
+        reply = problem.render(
+            decision, name, detail, time(), headers=headers, members=members, close=close
+        )
         exchange.client.write(reply)
         exchange.discarding = True
         exchange.finish(close=close, linger=close)
@@ -472,6 +536,10 @@ class Proxy:
         phase = exchange.phase
         if phase == AUTHENTICATING:
             return AuthenticationUnavailable("Nobody could say in time whether this is permitted.")
+        if phase == FUNDING:
+            return RateLimitUnavailable(
+                "Nobody could say in time whether a rate limit permits this."
+            )
         if phase == QUEUED:
             return Overloaded("No connection to the upstream became free in time.")
         if phase == CONNECTING:

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import uvloop
 
-from pygateway._core import SpecError
+from pygateway._core import Arena, SpecError
 from pygateway.channel import (
     Applied,
     AskReport,
@@ -79,7 +79,9 @@ class Serving(Protocol):
         """Describe what runs."""
 
 
-Build = Callable[[Config], Serving]
+Build = Callable[[Config, Arena | None, int], Serving]
+"""Makes what serves, from a configuration, the table in which workers count together, and the
+worker's lane there."""
 
 
 def main(build: Build = Gateway) -> int:
@@ -121,7 +123,7 @@ async def _work(connection: socket.socket, build: Build) -> int:
     stop, force = _take_signals()
     try:
         config = Config.from_json(launch.configuration)
-        gateway = build(config)
+        gateway = build(config, _take_table(launch), launch.lane)
         _take_revocations(gateway, launch)
         conversation = Conversation(channel, gateway, stop)
         feed = conversation.feed = await _follow(config, gateway)
@@ -140,6 +142,15 @@ async def _work(connection: socket.socket, build: Build) -> int:
         await feed.close()
     gateway.close()
     return 1 if force.is_set() else 0
+
+
+def _take_table(launch: Launch) -> Arena | None:
+    """Attach to the table in which workers count together."""
+    if launch.table is None:
+        return None
+    arena = Arena.attach(launch.table)
+    os.close(launch.table)
+    return arena
 
 
 def _take_revocations(gateway: Serving, launch: Launch) -> None:

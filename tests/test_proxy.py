@@ -26,8 +26,8 @@ class Panic(BaseException):
 class WrappedGate:
     """The native gate; subclasses change what they are about."""
 
-    def __init__(self, specification: bytes, seed: bytes) -> None:
-        self._gate = Gate(specification, seed)
+    def __init__(self, specification: bytes, seed: bytes, *rest: Any) -> None:  # noqa: ANN401
+        self._gate = Gate(specification, seed, *rest)
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401 - whatever the gate has
         return getattr(self._gate, name)
@@ -80,7 +80,14 @@ def test_an_endpoint_that_cannot_be_connected_to_is_logged_once_with_the_reason(
 class ForgetfulGate(WrappedGate):
     """Never learns anything, as if the keys changed between every two questions."""
 
-    def decide_head(self, head: bytes, peer: Any, now: float, verdict: Any = None) -> Any:  # noqa: ANN401
+    def decide_head(
+        self,
+        head: bytes,
+        peer: Any,  # noqa: ANN401
+        now: float,
+        verdict: Any = None,  # noqa: ANN401
+        funding: Any = None,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
         return self._gate.decide_head(head, peer, now)
 
     def verify(self, unverified: Any, now: float) -> Any:  # noqa: ANN401
@@ -97,7 +104,14 @@ class PanickingGate(WrappedGate):
 class LatePanickingGate(WrappedGate):
     """Breaks once it is told what was found out."""
 
-    def decide_head(self, head: bytes, peer: Any, now: float, verdict: Any = None) -> Any:  # noqa: ANN401
+    def decide_head(
+        self,
+        head: bytes,
+        peer: Any,  # noqa: ANN401
+        now: float,
+        verdict: Any = None,  # noqa: ANN401
+        funding: Any = None,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
         if verdict is not None:
             raise Panic("secret detail")
         return self._gate.decide_head(head, peer, now)

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Sequence
 
 from pygateway.config import Config
+from pygateway.supervisor.counting import Counting
 from pygateway.supervisor.listening import Plan
 from pygateway.supervisor.process import (
     COMMAND,
@@ -39,6 +40,7 @@ class Generation:
         plan: Plan,
         command: Sequence[str] = COMMAND,
         audience: Audience | None = None,
+        counting: Counting | None = None,
     ) -> None:
         self.plan = plan
         self.accepts_no_more = asyncio.Event()
@@ -46,6 +48,7 @@ class Generation:
         self._drain = config.timeouts.drain
         self._command = command
         self._audience = audience
+        self._counting = counting
         self._workers: dict[int, WorkerProcess] = {}
         self._keepers: list[asyncio.Task[None]] = []
 
@@ -78,6 +81,7 @@ class Generation:
             self.plan.for_slot(slot),
             self._command,
             audience=self._audience,
+            counting=self._counting,
         )
 
     async def _keep(self, slot: int) -> None:

@@ -20,6 +20,7 @@ from pygateway.config import Config
 from pygateway.errors import ConfigurationError, ConfigurationProblem, GatewayError
 from pygateway.revocation.journal import JournalFailed
 from pygateway.revocation.ledger import LedgerFull
+from pygateway.supervisor.counting import Counting
 from pygateway.supervisor.generation import Generation
 from pygateway.supervisor.listening import CannotListen, Listening
 from pygateway.supervisor.operations import Operations, Preparation
@@ -63,6 +64,8 @@ class Supervisor:
         self._reload_askers: list[asyncio.Future[Reloaded]] = []
         self.configuration = loaded_now()
         self._operations = Operations(self, config)
+        # Its size stays: what has been counted could not be moved to another one.
+        self._counting = Counting(config.limits.rate_limit_keys)
 
     @property
     def draining(self) -> bool:
@@ -118,6 +121,7 @@ class Supervisor:
             self._listening.close()
             await self._end_all()
             await self._operations.close()
+            self._counting.close()
 
     def _take_signals(self) -> None:
         loop = asyncio.get_running_loop()
@@ -182,7 +186,9 @@ class Supervisor:
     async def _begin(self, config: Config) -> Generation:
         addresses = [listener.address for listener in config.listeners]
         plan = self._listening.prepare(addresses, config.worker_count())
-        generation = Generation(config, plan, self._command, self._operations.assembly)
+        generation = Generation(
+            config, plan, self._command, self._operations.assembly, self._counting
+        )
         try:
             await generation.start()
         except BaseException:

@@ -28,6 +28,7 @@ from pygateway.channel import (
     Revoke,
 )
 from pygateway.errors import GatewayError
+from pygateway.supervisor.counting import Counting, NoLaneLeft
 
 # -P: a file in the working directory must not stand in for a module of the same name.
 COMMAND = (sys.executable, "-P", "-m", "pygateway.worker")
@@ -94,6 +95,7 @@ class WorkerProcess:
         command: Sequence[str] = COMMAND,
         deadline: float = START_DEADLINE,
         audience: Audience | None = None,
+        counting: Counting | None = None,
     ) -> WorkerProcess:
         """Start a worker and wait until it listens. Cancellation ends it.
 
@@ -104,29 +106,25 @@ class WorkerProcess:
             command: Program to run.
             deadline: Seconds that it has.
             audience: Who is told of the worker until it has ended.
+            counting: The table in which it counts with others; None if it counts by itself.
 
         Raises:
             WorkerFailed: It does not listen, and has ended.
         """
         descriptors = [each.fileno() for each in sockets]
+        table = None if counting is None else counting.descriptor
+        lane = _occupy(counting)
         try:
-            ours, theirs = socket.socketpair()
-        except OSError as error:
-            raise _cannot_start(error) from None
-        with theirs:
-            channel = await Channel.over(ours)
-            try:
-                # In a session of its own it hears of a terminal's Ctrl-C from us alone.
-                process = subprocess.Popen(  # noqa: ASYNC220, S603 - returns after exec; own command
-                    list(command),
-                    stdin=theirs.fileno(),
-                    pass_fds=descriptors,
-                    start_new_session=True,
-                )
-            except OSError as error:
-                await channel.close()
-                raise _cannot_start(error) from None
+            process, channel = await _spawn(
+                command, descriptors if table is None else [*descriptors, table]
+            )
+        except BaseException:
+            if counting is not None:
+                counting.release(lane)
+            raise
         worker = cls(slot, process, channel)
+        if counting is not None:
+            worker._end.add_done_callback(lambda _: counting.release(lane))
         known: tuple[list[dict[str, Any]], float | None] = ([], None)
         if audience is not None:
             known = audience.welcome(worker)
@@ -135,7 +133,7 @@ class WorkerProcess:
             async with asyncio.timeout(deadline):
                 # Nothing is awaited between the welcome and the sending: what is revoked after
                 # the one arrives after the other.
-                await worker._launch(Launch(slot, configuration, descriptors, *known))
+                await worker._launch(Launch(slot, configuration, descriptors, *known, table, lane))
         except TimeoutError:
             await worker.end_now()
             raise WorkerFailed(f"the worker was not ready within {deadline:g} s") from None
@@ -249,6 +247,37 @@ class WorkerProcess:
         """End it, whatever it does, and wait until it is gone."""
         self._process.kill()
         await self.ended()
+
+
+def _occupy(counting: Counting | None) -> int:
+    try:
+        return 0 if counting is None else counting.occupy()
+    except NoLaneLeft as error:
+        raise WorkerFailed(str(error)) from None
+
+
+async def _spawn(
+    command: Sequence[str], descriptors: Sequence[int]
+) -> tuple[subprocess.Popen[bytes], Channel]:
+    """Start a program that inherits `descriptors`; give it with our end of its channel."""
+    try:
+        ours, theirs = socket.socketpair()
+    except OSError as error:
+        raise _cannot_start(error) from None
+    with theirs:
+        channel = await Channel.over(ours)
+        try:
+            # In a session of its own it hears of a terminal's Ctrl-C from us alone.
+            process = subprocess.Popen(  # noqa: ASYNC220, S603 - returns after exec; own command
+                list(command),
+                stdin=theirs.fileno(),
+                pass_fds=descriptors,
+                start_new_session=True,
+            )
+        except OSError as error:
+            await channel.close()
+            raise _cannot_start(error) from None
+    return process, channel
 
 
 def _cannot_start(error: OSError) -> WorkerFailed:

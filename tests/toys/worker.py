@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Any
 
 from pygateway import worker
+from pygateway._core import Arena
 from pygateway.config import Config
 from pygateway.errors import ConfigurationError, ConfigurationProblem
 
@@ -38,7 +39,8 @@ BROKEN = Path(os.environ.get("TOY_DIRECTORY", ".")) / "broken"
 class ToyGateway:
     """Speaks lines: `who` gives pid, route and what is revoked, `hold` ends once `go` has come."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, arena: Arena | None, lane: int) -> None:
+        self.counting = (arena is not None, lane)
         self.behaviour = config.routes[0].name
         self.servers: list[asyncio.Server] = []
         self.conversations: set[asyncio.Task[None]] = set()

@@ -20,6 +20,7 @@ use crate::credential::{Presented, Withheld};
 use crate::decision::{Reason, Refusal};
 use crate::memory::Memory;
 use crate::provider::{Kind, Provider};
+use crate::rate_limit::entitlements::EntitlementRecipe;
 use crate::request::RequestHead;
 use crate::revocation::Revocations;
 use crate::specification::{Auth, SpecError, Specification, WhenStale};
@@ -124,7 +125,10 @@ impl Authentication {
     /// # Errors
     ///
     /// [`SpecError`].
-    pub fn compile(specification: &Specification) -> Result<Option<Self>, SpecError> {
+    pub fn compile(
+        specification: &Specification,
+        entitlements: &Arc<EntitlementRecipe>,
+    ) -> Result<Option<Self>, SpecError> {
         let Some(auth) = &specification.auth else {
             let protected = specification
                 .routes
@@ -139,7 +143,7 @@ impl Authentication {
         };
         let providers = auth.providers.iter().map(|provider| {
             let within = |error: SpecError| error.within(&format!("provider {:?}", provider.name));
-            Provider::compile(provider).map_err(within)
+            Provider::compile(provider, entitlements).map_err(within)
         });
         let providers = providers.collect::<Result<Vec<_>, _>>()?;
         let mut compiler = Compiler::new(&providers);

@@ -37,10 +37,40 @@ struct Network {
     bits: u32,
 }
 
+/// Ranges of addresses.
+#[derive(Debug, Default)]
+pub struct Networks(Vec<Network>);
+
+impl Networks {
+    /// Read networks written as `address` or `address/bits`.
+    ///
+    /// # Errors
+    ///
+    /// Which of them is none.
+    pub fn parse(networks: &[String]) -> Result<Self, &str> {
+        let networks = networks
+            .iter()
+            .map(|text| Network::parse(text).ok_or(&**text));
+        networks.collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether an address is in one of them.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        self.0.iter().any(|network| network.contains(address))
+    }
+}
+
 /// The networks of proxies whose word is believed.
 #[derive(Debug, Default)]
 pub struct TrustedProxies {
-    networks: Vec<Network>,
+    networks: Networks,
 }
 
 impl TrustedProxies {
@@ -50,18 +80,13 @@ impl TrustedProxies {
     ///
     /// Which of them is none.
     pub fn parse(networks: &[String]) -> Result<Self, String> {
-        let networks = networks.iter().map(|text| {
-            Network::parse(text).ok_or_else(|| format!("trusted_proxies: {text:?} is no network"))
-        });
-        Ok(Self {
-            networks: networks.collect::<Result<_, _>>()?,
-        })
+        let networks = Networks::parse(networks)
+            .map_err(|text| format!("trusted_proxies: {text:?} is no network"))?;
+        Ok(Self { networks })
     }
 
     fn contains(&self, address: IpAddr) -> bool {
-        self.networks
-            .iter()
-            .any(|network| network.contains(address))
+        self.networks.contains(address)
     }
 
     /// The peer at an address; an empty one is that of a unix socket, which only this machine's

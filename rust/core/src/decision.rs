@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::cors::OwnedField;
+use crate::rate_limit::funding::Shortfall;
 use crate::reply::Reply;
 use crate::verdict::Pending;
 
@@ -18,6 +19,8 @@ pub enum Decision {
     Reject(Reject),
     /// Something has to be found out about its credential first.
     Unverified(Unverified),
+    /// The store has to be asked first whether it is within its limits.
+    Unfunded(Unfunded),
 }
 
 /// A request on its way to an upstream.
@@ -111,6 +114,15 @@ pub struct Unverified {
     pub pending: Box<Pending>,
 }
 
+/// A request for which the store has to be asked.
+#[derive(Debug)]
+pub struct Unfunded {
+    /// What every reply to this request needs.
+    pub reply: Reply,
+    /// What to ask for. Apart, so that no other decision is moved about with room for it.
+    pub shortfall: Box<Shortfall>,
+}
+
 /// Names of the problems for which a request is rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
@@ -138,6 +150,8 @@ pub enum Reason {
     TargetTooLong,
     /// 417
     ExpectationFailed,
+    /// 429
+    RateLimited,
     /// 431
     HeadersTooLarge,
     /// 500
@@ -148,13 +162,15 @@ pub enum Reason {
     AuthUnavailable,
     /// 503
     Overloaded,
+    /// 503
+    RateLimitUnavailable,
     /// 505
     VersionNotSupported,
 }
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::BadRequest,
         Self::TokenMissing,
         Self::TokenInvalid,
@@ -167,11 +183,13 @@ impl Reason {
         Self::BodyTooLarge,
         Self::TargetTooLong,
         Self::ExpectationFailed,
+        Self::RateLimited,
         Self::HeadersTooLarge,
         Self::Internal,
         Self::NotImplemented,
         Self::AuthUnavailable,
         Self::Overloaded,
+        Self::RateLimitUnavailable,
         Self::VersionNotSupported,
     ];
 
@@ -191,11 +209,13 @@ impl Reason {
             Self::BodyTooLarge => "body-too-large",
             Self::TargetTooLong => "target-too-long",
             Self::ExpectationFailed => "expectation-failed",
+            Self::RateLimited => "rate-limited",
             Self::HeadersTooLarge => "headers-too-large",
             Self::Internal => "internal",
             Self::NotImplemented => "not-implemented",
             Self::AuthUnavailable => "auth-unavailable",
             Self::Overloaded => "overloaded",
+            Self::RateLimitUnavailable => "rate-limit-unavailable",
             Self::VersionNotSupported => "version-not-supported",
         }
     }
@@ -204,7 +224,13 @@ impl Reason {
     /// what follows it is known. Otherwise nobody can say where the next one starts.
     #[must_use]
     pub const fn permits_persistence(self) -> bool {
-        matches!(self, Self::RouteNotFound | Self::MethodNotAllowed) || self.is_of_credential()
+        matches!(
+            self,
+            Self::RouteNotFound
+                | Self::MethodNotAllowed
+                | Self::RateLimited
+                | Self::RateLimitUnavailable
+        ) || self.is_of_credential()
     }
 
     /// Whether it is about the client's credential.
@@ -237,6 +263,8 @@ pub struct Refusal {
     pub detail: Cow<'static, str>,
     /// Fields that the problem calls for.
     pub headers: Vec<OwnedField>,
+    /// Names of the rate limits that are violated.
+    pub violated: Vec<Box<str>>,
 }
 
 impl Refusal {
@@ -247,6 +275,7 @@ impl Refusal {
             reason,
             detail: detail.into(),
             headers: Vec::new(),
+            violated: Vec::new(),
         }
     }
 

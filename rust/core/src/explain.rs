@@ -64,6 +64,10 @@ impl Gate {
                 unverified.reply,
                 "unverified: something has to be found out about the credential".to_owned(),
             ),
+            Decision::Unfunded(unfunded) => (
+                unfunded.reply,
+                "unfunded: the store has to be asked".to_owned(),
+            ),
         };
         let candidates = RequestHead::read(raw, &tables.limits)
             .map(|request| self.candidates(&request, reply.route))

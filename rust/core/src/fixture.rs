@@ -1,9 +1,13 @@
 //! What tests share: gates from a few words, and requests to put to them.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
+use crate::arena::Arena;
+
 use crate::decision::{Decision, Forward, Reject, Respond};
-use crate::gate::Gate;
+use crate::gate::{Gate, Known};
 use crate::request::RawRequest;
 use crate::specification::{SpecError, Specification};
 use crate::verdict::Verdict;
@@ -29,6 +33,7 @@ pub fn route(changes: &Value) -> Value {
         "request_headers": {"set": [], "add": [], "remove": []},
         "response_headers": {"set": [], "add": [], "remove": []},
         "security_headers": null, "hsts": null, "body_bytes": null, "cors": null, "auth": null,
+        "rate_limits": [],
     });
     merge(&mut route, changes);
     route
@@ -40,11 +45,24 @@ pub fn specification(routes: &[Value], changes: &Value) -> Result<Gate, SpecErro
         "limits": {"header_bytes": 8192, "header_count": 20, "target_bytes": 100, "body_bytes": 1000},
         "trusted_proxies": ["10.0.0.0/8"], "via": "gw", "health_path": "/health",
         "security_headers": [["X-Frame-Options", "DENY"]], "hsts": "max-age=1",
-        "routes": routes.iter().map(route).collect::<Vec<_>>(), "auth": null,
+        "routes": routes.iter().map(route).collect::<Vec<_>>(), "auth": null, "rate_limits": [],
     });
     merge(&mut gate, changes);
     let specification = Specification::from_json(gate.to_string().as_bytes())?;
     Gate::new(&specification, &[7; 32])
+}
+
+/// A gate that counts in an arena, with these routes and policies.
+pub fn limited(arena: &Arc<Arena>, routes: &[Value], policies: &[Value]) -> Gate {
+    let mut gate = json!({
+        "limits": {"header_bytes": 8192, "header_count": 20, "target_bytes": 100, "body_bytes": 1000},
+        "trusted_proxies": ["10.0.0.0/8"], "via": "gw", "health_path": "/health",
+        "security_headers": [], "hsts": null, "rate_limits": policies,
+    });
+    gate["routes"] = routes.iter().map(route).collect();
+    let specification = Specification::from_json(gate.to_string().as_bytes());
+    let specification = specification.expect("a readable specification");
+    Gate::in_arena(&specification, &[7; 32], Arc::clone(arena), 0).expect("a usable one")
 }
 
 /// A gate with these routes.
@@ -96,8 +114,17 @@ impl Request<'_> {
         self.decide_at(gate, NOW, None)
     }
 
-    /// Ask a gate at a time, with what was found out.
+    /// Ask a gate at a time, with a verdict.
     pub fn decide_at(&self, gate: &Gate, now: f64, verdict: Option<&Verdict>) -> Decision {
+        let known = Known {
+            verdict,
+            ..Known::default()
+        };
+        self.decide_knowing(gate, now, known)
+    }
+
+    /// Ask a gate at a time, with what was found out.
+    pub fn decide_knowing(&self, gate: &Gate, now: f64, known: Known<'_>) -> Decision {
         let host = (&b"Host"[..], &b"a.example"[..]);
         let names_host = self
             .fields
@@ -116,7 +143,7 @@ impl Request<'_> {
             version: self.version,
         };
         let peer = gate.peer(self.peer, self.secure).expect("an address");
-        gate.decide(&raw, &peer, now, verdict)
+        gate.decide(&raw, &peer, now, known)
     }
 
     /// Ask a gate that forwards it.

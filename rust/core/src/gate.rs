@@ -8,11 +8,15 @@
 //!    which an upstream could read the path selects the same route.
 //! 5. Whoever sent the request has to be somebody whom the route lets in; perhaps something has to
 //!    be found out about that first.
-//! 6. The route's limits are held against the request.
+//! 6. The route's limits are held against the request: its body's size, then its rate. The store may
+//!    have to be asked first. Windows are charged here, as the last thing that can fail.
 //! 7. The route's action gives the answer; to forward is to write the request head.
 
+use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::sync::Arc;
 
+use crate::arena::{Arena, ArenaError};
 use crate::authentication::{Asked, Authentication, Stop};
 use crate::client::Peer;
 use crate::credential::Withheld;
@@ -22,6 +26,9 @@ use crate::framing::{RequestBody, Version};
 use crate::head::Outgoing;
 use crate::identity::{Traceparent, is_request_id};
 use crate::policy::{Action, Policy};
+use crate::rate_limit::applicant::Applicant;
+use crate::rate_limit::funding::Funding;
+use crate::rate_limit::{Limited, Outcome, RateLimits, compile_policies};
 use crate::reply::Reply;
 use crate::request::{RawRequest, RequestHead};
 use crate::rewrite::Rewrite;
@@ -31,35 +38,73 @@ use crate::tables::Tables;
 use crate::template::{Template, Values};
 use crate::verdict::Verdict;
 
+/// Keys for which a gate has room that counts for itself alone.
+const OWN_SLOTS: usize = 65_536;
+
 /// The one that decides.
 #[derive(Debug, Clone)]
 pub struct Gate {
     tables: Arc<Tables>,
     authentication: Option<Arc<Authentication>>,
+    rate_limits: Option<Arc<RateLimits>>,
+}
+
+/// What was found out about a request since the gate was last asked about it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// About its credential.
+    pub verdict: Option<&'a Verdict>,
+    /// About its limits.
+    pub funding: Option<&'a Funding>,
 }
 
 /// What a request must show for itself.
 #[derive(Debug, Clone, Copy)]
 enum Demand<'a> {
     /// What its route requires; something may have been found out about that already.
-    Credentials(Option<&'a Verdict>),
+    Everything(Known<'a>),
     /// Nothing: the question is only where it would go.
     Nothing,
 }
 
 impl Gate {
-    /// A gate for a specification. `seed` starts the identifiers.
+    /// A gate for a specification, which counts for itself alone. `seed` starts the identifiers.
     ///
     /// # Errors
     ///
     /// [`SpecError`] says where the specification is unusable, and why.
     pub fn new(specification: &Specification, seed: &[u8; 32]) -> Result<Self, SpecError> {
+        let arena = Arena::private(OWN_SLOTS);
+        let arena = arena.map_err(|error: ArenaError| SpecError(error.to_string()))?;
+        Self::in_arena(specification, seed, Arc::new(arena), 0)
+    }
+
+    /// A gate that counts in an arena, as the worker with the number `lane`.
+    ///
+    /// # Errors
+    ///
+    /// [`SpecError`] says where the specification is unusable, and why.
+    pub fn in_arena(
+        specification: &Specification,
+        seed: &[u8; 32],
+        arena: Arc<Arena>,
+        lane: u8,
+    ) -> Result<Self, SpecError> {
         let tables = Arc::new(Tables::compile(specification, seed)?);
-        let authentication = Authentication::compile(specification)?.map(Arc::new);
+        let (policies, entitlements) = compile_policies(specification)?;
+        let authentication = Authentication::compile(specification, &entitlements)?.map(Arc::new);
+        let rate_limits = RateLimits::compile(specification, policies, arena, lane)?.map(Arc::new);
         Ok(Self {
             tables,
             authentication,
+            rate_limits,
         })
+    }
+
+    /// How much anybody may ask for; nothing, where that is not limited.
+    #[must_use]
+    pub fn rate_limits(&self) -> Option<&RateLimits> {
+        self.rate_limits.as_deref()
     }
 
     /// Who may do what; nothing, where everybody may do everything.
@@ -80,17 +125,17 @@ impl Gate {
         self.tables.proxies.peer(address, secure)
     }
 
-    /// May this request go, where, and with which bytes at its head? `verdict` is what was found out
-    /// since the last time that this was asked.
+    /// May this request go, where, and with which bytes at its head? `known` is what was found out since
+    /// the last time that this was asked.
     #[must_use]
     pub fn decide(
         &self,
         raw: &RawRequest<'_>,
         peer: &Peer,
         now: f64,
-        verdict: Option<&Verdict>,
+        known: Known<'_>,
     ) -> Decision {
-        self.decide_by(raw, peer, now, Demand::Credentials(verdict))
+        self.decide_by(raw, peer, now, Demand::Everything(known))
     }
 
     /// Where would this request go, whoever sent it?
@@ -148,6 +193,7 @@ impl Gate {
             cors: None,
             body_limit: self.tables.limits.body_bytes,
             accepted: None,
+            limited: Limited::default(),
         };
         Reject { reply, refusal }
     }
@@ -187,13 +233,12 @@ impl Gate {
             reply.cors = Some(cors.answer(request.singles.origin.once()));
         }
         let mut withheld = None;
-        if let (Some(authentication), Demand::Credentials(verdict)) = (&self.authentication, demand)
-        {
+        if let (Some(authentication), Demand::Everything(known)) = (&self.authentication, demand) {
             let asked = Asked {
                 request,
                 peer,
                 client: &reply.client,
-                verdict,
+                verdict: known.verdict,
                 now,
             };
             match authentication.identify(found.route, &asked) {
@@ -221,9 +266,23 @@ impl Gate {
             withheld,
         };
         match &policy.action {
-            Action::Forward(rewrite) => routed.forward(rewrite, reply),
-            Action::Redirect { status, location } => routed.redirect(*status, location, reply),
-            Action::Respond(answer) => reply.respond(Kind::Fixed, answer.clone()),
+            Action::Forward(rewrite) => match routed.rewritten(rewrite) {
+                Ok(path) => match self.limit(&routed, reply, now, demand) {
+                    Ok(reply) => routed.forward(rewrite, &path, reply),
+                    Err(decision) => *decision,
+                },
+                Err(refusal) => reply.reject(refusal),
+            },
+            Action::Redirect { status, location } => {
+                match self.limit(&routed, reply, now, demand) {
+                    Ok(reply) => routed.redirect(*status, location, reply),
+                    Err(decision) => *decision,
+                }
+            }
+            Action::Respond(answer) => match self.limit(&routed, reply, now, demand) {
+                Ok(reply) => reply.respond(Kind::Fixed, answer.clone()),
+                Err(decision) => *decision,
+            },
         }
     }
 
@@ -253,6 +312,43 @@ impl Gate {
             cors: None,
             body_limit: tables.limits.body_bytes,
             accepted: None,
+            limited: Limited::default(),
+        }
+    }
+
+    /// Hold a request against the rate limits of its route, and charge them.
+    #[inline]
+    fn limit(
+        &self,
+        routed: &Routed<'_>,
+        mut reply: Reply,
+        now: f64,
+        demand: Demand<'_>,
+    ) -> Result<Reply, Box<Decision>> {
+        let (Some(limits), Demand::Everything(known)) = (&self.rate_limits, demand) else {
+            return Ok(reply);
+        };
+        let accepted = reply.accepted.as_deref();
+        let applicant = Applicant {
+            request: routed.request,
+            peer: routed.peer,
+            client: &reply.client,
+            principal: accepted.map(|accepted| &accepted.principal),
+            route: routed.found.route,
+            route_name: &routed.policy.name,
+            address: OnceCell::new(),
+        };
+        match limits.admit(&applicant, now, known.funding) {
+            Outcome::Free => Ok(reply),
+            Outcome::Admitted(limited) => {
+                reply.limited = limited;
+                Ok(reply)
+            }
+            Outcome::Refused(refusal, limited) => {
+                reply.limited = limited;
+                Err(Box::new(reply.reject(*refusal)))
+            }
+            Outcome::Unfunded(shortfall) => Err(Box::new(reply.unfunded(shortfall))),
         }
     }
 }
@@ -269,12 +365,15 @@ struct Routed<'a> {
 }
 
 impl<'a> Routed<'a> {
-    fn forward(&self, rewrite: &Rewrite, reply: Reply) -> Decision {
+    /// The path as the upstream gets it.
+    fn rewritten<'s>(&'s self, rewrite: &'s Rewrite) -> Result<Cow<'s, str>, Refusal> {
+        rewrite
+            .apply(&self.request.path, || self.values())
+            .map_err(|error| Refusal::bad_request(error.detail()))
+    }
+
+    fn forward(&self, rewrite: &Rewrite, path: &str, reply: Reply) -> Decision {
         let request = self.request;
-        let path = match rewrite.apply(&request.path, || self.values()) {
-            Ok(path) => path,
-            Err(error) => return reply.reject(Refusal::bad_request(error.detail())),
-        };
         let is_about_server = request.target.asterisk && rewrite.keeps_path();
         let given_parent = request
             .singles
@@ -284,7 +383,7 @@ impl<'a> Routed<'a> {
         let parent = given_parent.and_then(Traceparent::parse);
         let outgoing = Outgoing {
             request,
-            path: if is_about_server { "*" } else { &path },
+            path: if is_about_server { "*" } else { path },
             host: &rewrite.host,
             fields: &self.policy.request,
             withheld: self.withheld,

@@ -20,7 +20,7 @@
 //! | [`jwt`], [`json`], [`claims`], [`keys`], [`api_keys`] | what a credential says, and whether it is true |
 //! | [`principal`], [`rule`], [`verdict`] | what comes of it |
 //! | [`memory`], [`token`], [`revocation`] | what is remembered, and what ends it |
-//! | [`window`], [`arena`] | how much of a quota is left, and where all workers count it |
+//! | [`window`], [`arena`], [`rate_limit`] | how much they may ask for, and where that is counted |
 //! | [`challenge`] | how a client is told that it does not get in |
 //! | [`cors`], [`template`], [`rewrite`], [`policy`] | what a route does to messages |
 //! | [`head`], [`reply`], [`status`], [`date`] | the bytes of outgoing heads |
@@ -60,6 +60,7 @@ pub mod path;
 pub mod policy;
 pub mod principal;
 pub mod provider;
+pub mod rate_limit;
 pub mod reply;
 pub mod request;
 pub mod revocation;
@@ -76,6 +77,8 @@ pub mod tokens;
 pub mod verdict;
 pub mod window;
 
-pub use decision::{Decision, Forward, ProtocolError, Reason, Reject, Respond, Unverified};
+pub use decision::{
+    Decision, Forward, ProtocolError, Reason, Reject, Respond, Unfunded, Unverified,
+};
 pub use gate::Gate;
 pub use specification::SpecError;

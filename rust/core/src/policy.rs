@@ -103,7 +103,7 @@ impl Policy {
             action: Action::compile(route, paths)?,
             request: RequestFields::compile(route, gate)
                 .map_err(|error| error.within("request_headers"))?,
-            response: ResponseFields::compile(&route.response_headers, security, hsts.as_deref())
+            response: compile_response(route, gate, security, hsts.as_deref())
                 .map_err(|error| error.within("response_headers"))?,
             cors: route.cors.as_ref().map(Cors::compile).transpose()?,
             body_limit: route.body_bytes.unwrap_or(gate.limits.body_bytes),
@@ -147,6 +147,26 @@ impl Action {
             }
         }
     }
+}
+
+/// On routes with limits, what upstreams say about limits of their own would be taken for theirs.
+fn compile_response(
+    route: &specification::Route,
+    gate: &Specification,
+    security: &[Pair],
+    hsts: Option<&str>,
+) -> Result<ResponseFields, SpecError> {
+    let mut fields = ResponseFields::compile(&route.response_headers, security, hsts)?;
+    let is_shown = |limit: &specification::AppliedLimit| {
+        let policy = gate.rate_limits.get(limit.policy as usize);
+        policy.is_some_and(specification::RateLimitPolicy::is_shown)
+    };
+    if route.rate_limits.iter().any(is_shown) {
+        for name in specification::LIMIT_FIELDS {
+            fields.drop(name);
+        }
+    }
+    Ok(fields)
 }
 
 fn compile_rewrite(
@@ -302,6 +322,11 @@ impl ResponseFields {
                 true
             }
         }
+    }
+
+    /// Drop what upstreams say in a field.
+    fn drop(&mut self, name: &str) {
+        self.watched.insert(name.as_bytes(), Self::DROPPED);
     }
 
     /// Whether the route decides about a field that the gateway would add.

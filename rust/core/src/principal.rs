@@ -1,11 +1,14 @@
 //! Who a client is, made from what its credential claims: once, when the credential is accepted.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use crate::claims::{ClaimPath, Claims, Registered, Validity, is_inexact};
 use crate::grammar::trim;
+use crate::rate_limit::entitlements::{EntitlementRecipe, Entitlements};
 use crate::rule::{Grants, Rule};
-use crate::specification::{self, SpecError};
+use crate::specification::{self, ProviderKind, SpecError};
 
 /// Who a client is.
 #[derive(Debug)]
@@ -22,6 +25,10 @@ pub struct Principal {
     pub validity: Validity,
     /// Lines for the upstream.
     pub lines: Box<[u8]>,
+    /// Whether it stands for an API key, whose name is `token_id`.
+    pub is_api_key: bool,
+    /// How limits treat it.
+    pub entitlements: Entitlements,
     /// Which rules are met, one bit each.
     granted: Box<[u64]>,
 }
@@ -34,6 +41,8 @@ pub struct Recipe {
     headers: Vec<(ClaimPath, Box<str>)>,
     scopes: Vec<ClaimPath>,
     roles: Option<ClaimPath>,
+    is_of_api_keys: bool,
+    entitlements: Arc<EntitlementRecipe>,
 }
 
 impl Principal {
@@ -50,17 +59,20 @@ impl Principal {
     pub fn weight(&self) -> usize {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
         let texts = text(&self.subject) + text(&self.token_id) + self.issuer.len();
-        texts + self.lines.len() + size_of_val(&*self.granted)
+        texts + self.lines.len() + size_of_val(&*self.granted) + self.entitlements.weight()
     }
 }
 
 impl Recipe {
-    /// Compile what a provider's specification says.
+    /// Compile what a provider's specification says, and the limits ask.
     ///
     /// # Errors
     ///
     /// [`SpecError`].
-    pub fn compile(provider: &specification::Provider) -> Result<Self, SpecError> {
+    pub fn compile(
+        provider: &specification::Provider,
+        entitlements: &Arc<EntitlementRecipe>,
+    ) -> Result<Self, SpecError> {
         let headers = provider
             .claims_to_headers
             .iter()
@@ -77,6 +89,8 @@ impl Recipe {
             roles: (!roles.is_empty())
                 .then(|| ClaimPath::new(roles))
                 .transpose()?,
+            is_of_api_keys: matches!(provider.kind, ProviderKind::ApiKeys(_)),
+            entitlements: Arc::clone(entitlements),
         })
     }
 
@@ -95,6 +109,7 @@ impl Recipe {
                 crate::head::put_field(&mut lines, name.as_bytes(), &value);
             }
         }
+        let grants = self.grants(claims);
         Principal {
             subject: registered.subject.map(Into::into),
             issuer: registered.issuer.unwrap_or(&self.name).into(),
@@ -102,25 +117,32 @@ impl Recipe {
             issued_at: registered.issued_at,
             validity: registered.validity,
             lines: lines.into(),
-            granted: self.evaluate(rules, claims),
+            is_api_key: self.is_of_api_keys,
+            entitlements: self
+                .entitlements
+                .make(registered.subject, &grants.scopes, claims),
+            granted: evaluate(rules, &grants),
         }
     }
 
-    /// Which rules are met, one bit each.
-    fn evaluate(&self, rules: &[Rule], claims: &Claims) -> Box<[u64]> {
+    fn grants<'a>(&self, claims: &'a Claims) -> Grants<'a> {
         let scope_claim = self.scopes.iter().find_map(|path| path.find(claims));
         let role_claim = self.roles.as_ref().and_then(|path| path.find(claims));
-        let grants = Grants {
+        Grants {
             scopes: scope_claim.map(scopes_of).unwrap_or_default(),
             roles: role_claim.map(roles_of).unwrap_or_default(),
             claims,
-        };
-        let mut granted = vec![0; rules.len().div_ceil(64)];
-        for (number, rule) in rules.iter().enumerate() {
-            granted[number / 64] |= u64::from(rule.is_met(&grants)) << (number % 64);
         }
-        granted.into()
     }
+}
+
+/// Which rules are met, one bit each.
+fn evaluate(rules: &[Rule], grants: &Grants<'_>) -> Box<[u64]> {
+    let mut granted = vec![0; rules.len().div_ceil(64)];
+    for (number, rule) in rules.iter().enumerate() {
+        granted[number / 64] |= u64::from(rule.is_met(grants)) << (number % 64);
+    }
+    granted.into()
 }
 
 /// The scopes in a claim: a text with spaces between them (RFC 8693 section 4.2), or a list.
@@ -190,7 +212,8 @@ mod tests {
         for (name, value) in changes.as_object().expect("an object") {
             provider[name] = value.clone();
         }
-        Recipe::compile(&serde_json::from_value(provider).expect("a provider")).expect("a recipe")
+        let provider = serde_json::from_value(provider).expect("a provider");
+        Recipe::compile(&provider, &Arc::default()).expect("a recipe")
     }
 
     const ALWAYS: Validity = Validity {

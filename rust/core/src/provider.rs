@@ -1,7 +1,7 @@
 //! Those who vouch for clients, with what they know at the moment.
 
-use std::sync::RwLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, RwLock};
 
 use crate::api_keys::ApiKeys;
 use crate::claims::Expectations;
@@ -10,6 +10,7 @@ use crate::field::Field;
 use crate::grammar::is_token;
 use crate::keys::KeyRing;
 use crate::principal::Recipe;
+use crate::rate_limit::entitlements::EntitlementRecipe;
 use crate::specification::{self, ProviderKind, SpecError};
 
 /// One who vouches for clients.
@@ -56,12 +57,15 @@ pub enum Kind {
 }
 
 impl Provider {
-    /// Compile a provider.
+    /// Compile a provider. `entitlements` is what limits ask about its clients.
     ///
     /// # Errors
     ///
     /// [`SpecError`].
-    pub fn compile(provider: &specification::Provider) -> Result<Self, SpecError> {
+    pub fn compile(
+        provider: &specification::Provider,
+        entitlements: &Arc<EntitlementRecipe>,
+    ) -> Result<Self, SpecError> {
         let sources = provider.sources.iter().map(compile_source);
         for name in identity_headers(provider) {
             check_identity_header(name)?;
@@ -69,7 +73,7 @@ impl Provider {
         Ok(Self {
             name: provider.name.as_str().into(),
             sources: sources.collect::<Result<_, _>>()?,
-            recipe: Recipe::compile(provider)?,
+            recipe: Recipe::compile(provider, entitlements)?,
             kind: Kind::compile(&provider.kind)?,
             version: AtomicU64::new(0),
         })

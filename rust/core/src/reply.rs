@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::decision::{
-    Answer, Decision, Kind, ProtocolError, Refusal, Reject, Respond, Unverified,
+    Answer, Decision, Kind, ProtocolError, Refusal, Reject, Respond, Unfunded, Unverified,
 };
 use crate::field::Field;
 use crate::framing::{RequestBody, ResponseBody, Version};
@@ -11,12 +11,14 @@ use crate::grammar::is_field_value;
 use crate::head::{put, put_content_length, put_field, put_via};
 use crate::lines::{Line, Lines, LinesError, RawFields};
 use crate::policy::{Brought, ResponseFields};
+use crate::rate_limit::Limited;
+use crate::rate_limit::funding::Shortfall;
 use crate::status::reason_phrase;
 use crate::tables::Tables;
 use crate::verdict::{Accepted, Pending};
 
 /// Room for what the gateway adds to a head, so that the buffer need not grow.
-const ROOM: usize = 768;
+const ROOM: usize = 1024;
 
 /// Longest reason phrase that is passed on. The longest registered one has 31 bytes; some servers
 /// put a sentence there, nobody a page.
@@ -61,6 +63,8 @@ pub struct Reply {
     pub body_limit: u64,
     /// Who the client is, where that is known.
     pub accepted: Option<Arc<Accepted>>,
+    /// How it stands with the route's rate limits.
+    pub limited: Limited,
 }
 
 /// How the body of a response goes to the client.
@@ -133,6 +137,15 @@ impl Reply {
         })
     }
 
+    /// The decision that the store has to be asked first.
+    #[must_use]
+    pub const fn unfunded(self, shortfall: Box<Shortfall>) -> Decision {
+        Decision::Unfunded(Unfunded {
+            reply: self,
+            shortfall,
+        })
+    }
+
     /// Head of a reply that the gateway itself makes.
     ///
     /// # Errors
@@ -193,6 +206,7 @@ impl Reply {
         let policy = self.response_fields();
         policy.write_security(out, brought, self.secure);
         out.extend_from_slice(self.cors.as_deref().unwrap_or_default());
+        out.extend_from_slice(&self.limited.lines);
         out.extend_from_slice(&policy.appended);
         if !policy.drops(b"X-Request-ID") {
             put_field(out, b"X-Request-ID", self.request_id.as_bytes());

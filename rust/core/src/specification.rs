@@ -7,10 +7,15 @@ use std::fmt;
 use serde::Deserialize;
 
 mod auth;
+mod rate_limits;
 
 pub use auth::{
     Access, ApiKeys, Auth, Authorization, Cache, Condition, Failure, ForwardAuth, Jwt, Provider,
     ProviderKind, Rule, Source, WhenStale,
+};
+pub use rate_limits::{
+    AppliedLimit, Exempt, KeyPart, LIMIT_FIELDS, Mode, RateLimitPolicy, StoreFailure, Tiers,
+    WindowSize,
 };
 
 /// A name with a value.
@@ -40,6 +45,9 @@ pub struct Specification {
     /// Who vouches for clients.
     #[serde(default)]
     pub auth: Option<Auth>,
+    /// How much anybody may ask for, by number.
+    #[serde(default)]
+    pub rate_limits: Vec<RateLimitPolicy>,
 }
 
 /// Sizes beyond which a message is refused.
@@ -91,6 +99,9 @@ pub struct Route {
     /// Who may use it; everybody, if nothing is said.
     #[serde(default)]
     pub auth: Option<Access>,
+    /// The limits that are held against its requests.
+    #[serde(default)]
+    pub rate_limits: Vec<AppliedLimit>,
 }
 
 /// What is done with a request.

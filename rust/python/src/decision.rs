@@ -10,6 +10,7 @@ use pyo3::types::PyBytes;
 
 use crate::fields::{Headers, borrow_fields, field_list};
 use crate::forward::Forward;
+use crate::rate_limit::Unfunded;
 use crate::unverified::Unverified;
 
 pub fn wrap_decision(py: Python<'_>, decision: core::Decision) -> PyResult<Bound<'_, PyAny>> {
@@ -18,6 +19,7 @@ pub fn wrap_decision(py: Python<'_>, decision: core::Decision) -> PyResult<Bound
         core::Decision::Respond(decision) => Respond::wrap(py, decision)?.into_any(),
         core::Decision::Reject(decision) => Reject::wrap(py, decision)?.into_any(),
         core::Decision::Unverified(decision) => Unverified::wrap(py, decision)?.into_any(),
+        core::Decision::Unfunded(decision) => Unfunded::wrap(py, decision)?.into_any(),
     })
 }
 
@@ -91,6 +93,13 @@ impl Decision {
     #[getter]
     fn expects_continue(&self) -> bool {
         self.0.expects_continue
+    }
+
+    /// Say that the request has ended: it counts no more among those in flight.
+    fn release(&self) {
+        if let Some(permits) = &self.0.limited.permits {
+            permits.give_back();
+        }
     }
 
     /// Head of a reply that the gateway itself makes.
@@ -182,6 +191,12 @@ impl Reject {
     #[getter]
     fn detail(&self) -> &str {
         &self.0.detail
+    }
+
+    /// Names of the rate limits that are violated.
+    #[getter]
+    fn violated(&self) -> Vec<&str> {
+        self.0.violated.iter().map(|name| &**name).collect()
     }
 
     /// Fields that the problem calls for, such as Allow.

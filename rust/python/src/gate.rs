@@ -5,7 +5,9 @@ use pygateway_core::api_keys::ApiKeys;
 use pygateway_core::authentication::{Admission, Authentication, Misuse};
 use pygateway_core::client::Peer as CorePeer;
 use pygateway_core::decision::{Reason, Refusal};
+use pygateway_core::gate::Known;
 use pygateway_core::keys::{Algorithm, Key};
+use pygateway_core::rate_limit::{RateLimits, StoreReport};
 use pygateway_core::request::RawRequest;
 use pygateway_core::revocation::Revocation;
 use pygateway_core::specification::Specification;
@@ -17,6 +19,9 @@ use pyo3::types::PyBytes;
 use crate::decision::{Reject, wrap_decision};
 use crate::exceptions::SpecError;
 use crate::fields::{Headers, USUAL_FIELDS, borrow_fields};
+use crate::rate_limit::{
+    AnswerParts, Arena, Funding, RefundParts, Unfunded, answers_of, refund_parts,
+};
 use crate::unverified::{Unverified, Verdict};
 
 /// Id, algorithms, kind and material of a key.
@@ -48,12 +53,19 @@ pub struct Gate(core::Gate);
 #[pymethods]
 impl Gate {
     #[new]
-    fn new(specification: &[u8], seed: &[u8]) -> PyResult<Self> {
+    #[pyo3(signature = (specification, seed, arena = None, lane = 0))]
+    fn new(specification: &[u8], seed: &[u8], arena: Option<&Arena>, lane: u8) -> PyResult<Self> {
         let seed = seed
             .try_into()
             .map_err(|_| PyValueError::new_err("the seed does not have 32 bytes"))?;
         Specification::from_json(specification)
-            .and_then(|specification| core::Gate::new(&specification, seed))
+            .and_then(|specification| match arena {
+                None => core::Gate::new(&specification, seed),
+                Some(arena) => {
+                    let arena = std::sync::Arc::clone(&arena.0);
+                    core::Gate::in_arena(&specification, seed, arena, lane)
+                }
+            })
             .map(Self)
             .map_err(|error| SpecError::new_err(error.0))
     }
@@ -67,7 +79,7 @@ impl Gate {
     }
 
     /// May this request go, where, and with which bytes at its head?
-    #[pyo3(signature = (method, target, headers, peer, now, version = 11, verdict = None))]
+    #[pyo3(signature = (method, target, headers, peer, now, version = 11, verdict = None, funding = None))]
     #[expect(
         clippy::too_many_arguments,
         reason = "they are the parts of a request's head"
@@ -82,6 +94,7 @@ impl Gate {
         now: f64,
         version: u32,
         verdict: Option<&Verdict>,
+        funding: Option<&Funding>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let headers = headers.to_tuple();
         let fields = borrow_fields(&headers)?;
@@ -91,12 +104,12 @@ impl Gate {
             fields: &fields,
             version,
         };
-        let verdict = verdict.map(|verdict| &verdict.0);
-        wrap_decision(py, self.0.decide(&raw, &peer.0, now, verdict))
+        let known = known(verdict, funding);
+        wrap_decision(py, self.0.decide(&raw, &peer.0, now, known))
     }
 
     /// `decide` for a head as it came, up to and with its empty line.
-    #[pyo3(signature = (head, peer, now, verdict = None))]
+    #[pyo3(signature = (head, peer, now, verdict = None, funding = None))]
     fn decide_head<'py>(
         &self,
         py: Python<'py>,
@@ -104,6 +117,7 @@ impl Gate {
         peer: &Peer,
         now: f64,
         verdict: Option<&Verdict>,
+        funding: Option<&Funding>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let mut fields = Vec::with_capacity(USUAL_FIELDS);
         let decision = match tokens::read_request(head, &mut fields) {
@@ -114,8 +128,7 @@ impl Gate {
                     fields: &fields,
                     version: line.version,
                 };
-                let verdict = verdict.map(|verdict| &verdict.0);
-                self.0.decide(&raw, &peer.0, now, verdict)
+                self.0.decide(&raw, &peer.0, now, known(verdict, funding))
             }
             Err(error) => core::Decision::Reject(self.0.refuse(error.into(), &peer.0, now)),
         };
@@ -262,6 +275,48 @@ impl Gate {
         }
     }
 
+    /// Take in what the store has answered.
+    #[pyo3(signature = (unfunded, answers, sent, now, earlier = None))]
+    fn fund(
+        &self,
+        unfunded: &Unfunded,
+        answers: Vec<Option<AnswerParts>>,
+        sent: f64,
+        now: f64,
+        earlier: Option<&Funding>,
+    ) -> PyResult<Funding> {
+        let answers = answers_of(answers);
+        let earlier = earlier.map(|earlier| &earlier.0);
+        let funding = self
+            .rate_limits()?
+            .fund(&unfunded.0, &answers, (sent, now), earlier);
+        Ok(Funding(funding))
+    }
+
+    /// Take note of how the store is.
+    fn set_store(&self, up: bool, gateways: u32, incarnation: u64) {
+        if let Some(limits) = self.0.rate_limits() {
+            limits.set_store(&StoreReport {
+                up,
+                gateways,
+                incarnation,
+            });
+        }
+    }
+
+    /// Take leases that nobody uses, to be given back.
+    fn unused_leases(&self, now: f64) -> Vec<RefundParts> {
+        let limits = self.0.rate_limits();
+        refund_parts(limits.map_or_else(Vec::new, |limits| limits.unused_leases(now)))
+    }
+
+    /// How often which policy decided what, a JSON object.
+    fn limit_statistics<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        let limits = self.0.rate_limits();
+        let json = limits.map_or_else(|| "{}".to_owned(), |limits| limits.statistics().to_string());
+        PyBytes::new(py, json.as_bytes())
+    }
+
     /// What was remembered, and which answers were given, a JSON object.
     fn auth_statistics<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
         let authentication = self.0.authentication();
@@ -275,6 +330,20 @@ impl Gate {
     fn authentication(&self) -> PyResult<&Authentication> {
         let authentication = self.0.authentication();
         authentication.ok_or_else(|| PyValueError::new_err("the gate has no providers"))
+    }
+
+    fn rate_limits(&self) -> PyResult<&RateLimits> {
+        let limits = self.0.rate_limits();
+        limits.ok_or_else(|| PyValueError::new_err("the gate has no rate limits"))
+    }
+}
+
+/// What was found out since a gate was last asked.
+#[inline]
+fn known<'a>(verdict: Option<&'a Verdict>, funding: Option<&'a Funding>) -> Known<'a> {
+    Known {
+        verdict: verdict.map(|verdict| &verdict.0),
+        funding: funding.map(|funding| &funding.0),
     }
 }
 

@@ -9,6 +9,7 @@ mod decision;
 mod fields;
 mod forward;
 mod gate;
+mod rate_limit;
 mod unverified;
 
 /// The native core: it decides, and performs no I/O.
@@ -26,6 +27,8 @@ mod _core {
     use crate::forward::Forward;
     #[pymodule_export]
     use crate::gate::{Gate, Peer};
+    #[pymodule_export]
+    use crate::rate_limit::{Arena, Funding, Unfunded, charge_window};
     #[pymodule_export]
     use crate::unverified::{Unverified, Verdict};
 

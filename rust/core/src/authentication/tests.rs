@@ -182,6 +182,7 @@ fn outcome(decision: &Decision) -> String {
         Decision::Reject(reject) => reject.refusal.reason.name().to_owned(),
         Decision::Unverified(unverified) => unverified.pending.open.name().to_owned(),
         Decision::Respond(_) => "respond".to_owned(),
+        Decision::Unfunded(_) => "unfunded".to_owned(),
     }
 }
 

@@ -1,0 +1,71 @@
+"""The table in which all workers of the machine count, and which of its lanes is whose.
+
+It lies in memory that has no file, made once and inherited by every worker: so what was counted
+survives workers and reloads, and ends with the supervisor. A worker that dies takes nothing along
+but the requests that it had in flight; those are counted in a lane of its own, which is cleared.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import suppress
+
+from pygateway._core import Arena
+from pygateway.errors import GatewayError
+
+LANES = 256
+"""Workers that can be alive at a time, those that drain included."""
+
+
+class NoLaneLeft(GatewayError):
+    """There are as many workers as the table can tell apart."""
+
+
+class Counting:
+    """Makes the table, and gives each worker a lane.
+
+    Args:
+        slots: Keys that it has room for; rounded up to a power of two.
+
+    Attributes:
+        descriptor: The table's memory.
+
+    Raises:
+        OSError: The system has no memory to share.
+    """
+
+    def __init__(self, slots: int) -> None:
+        self.descriptor = os.memfd_create("pygateway-limits", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        try:
+            self._arena = Arena.create(self.descriptor, slots)
+            # Whoever shortened it would end every worker.
+            seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+            fcntl.fcntl(self.descriptor, fcntl.F_ADD_SEALS, seals)
+        except BaseException:
+            os.close(self.descriptor)
+            raise
+        self._free = set(range(LANES))
+
+    def occupy(self) -> int:
+        """Give a worker its lane.
+
+        Raises:
+            NoLaneLeft: There is none.
+        """
+        if not self._free:
+            raise NoLaneLeft(f"there are {LANES} workers already, with those that drain")
+        lane = min(self._free)
+        self._free.remove(lane)
+        self._arena.occupy_lane(lane)
+        return lane
+
+    def release(self, lane: int) -> None:
+        """Forget what a worker that has ended had in flight, and let another have its lane."""
+        self._arena.release_lane(lane)
+        self._free.add(lane)
+
+    def close(self) -> None:
+        """Let go of the table; it lasts as long as a worker has it."""
+        with suppress(OSError):
+            os.close(self.descriptor)

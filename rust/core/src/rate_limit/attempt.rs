@@ -1,0 +1,529 @@
+//! One request held against the limits of its route: all of them are charged, or none.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::applicant::Applicant;
+use super::counts::Count;
+use super::fields::{Span, Standing};
+use super::funding::{Funding, Grant, Outcome as Granted, Shortfall};
+use super::policy::Policy;
+use super::{Limited, Outcome, RateLimits, RouteLimits, refusal, unavailable};
+use crate::arena::{Charge, Enter, Grant as Lease, Key, Spend};
+use crate::specification::StoreFailure;
+use crate::window::{Law, Window};
+
+/// Milliseconds after which a client may try again that has too many requests in flight: one of
+/// them may end at any moment, and a second is the shortest time that the field can say.
+const CROWDED_RETRY_MS: u64 = 1000;
+
+/// One request at all the limits that concern it.
+pub(super) struct Attempt<'a> {
+    limits: &'a Arc<RateLimits>,
+    route: &'a RouteLimits,
+    applicant: &'a Applicant<'a>,
+    now_ms: u64,
+    measures: Vec<Measure<'a>>,
+}
+
+/// One request at one policy.
+struct Measure<'a> {
+    number: usize,
+    policy: &'a Policy,
+    key: Key,
+    cost: u32,
+    /// With the client's own quota.
+    law: Option<Law>,
+    means: Means<'a>,
+    charged: Charged,
+    /// Requests of the key that were in flight, with this one.
+    in_flight: Option<u32>,
+    /// What is left, and until when, where that is known.
+    left: Option<(u32, u64)>,
+    /// Milliseconds until it may be tried again, where it is refused.
+    refused: Option<u64>,
+}
+
+/// By what it is seen whether a request fits.
+#[derive(Clone, Copy)]
+enum Means<'a> {
+    /// The machine's own window of a key, by its law.
+    Window(Law, Key),
+    /// What the store has handed out ahead; where that is not enough, the store is asked, or not.
+    Lease { asks: bool },
+    /// What the store has said about this request.
+    Grant(&'a Grant),
+    /// Nothing has to be seen.
+    Nothing,
+    /// Nobody can say.
+    Nobody,
+}
+
+/// What has been charged so far.
+#[derive(Clone, Copy)]
+enum Charged {
+    Nothing,
+    /// The window, in this bucket.
+    Window(u64),
+    /// The window of all that found no place, in this bucket.
+    Crowd(u64),
+    /// So much of a lease.
+    Lease(Lease),
+}
+
+impl<'a> Attempt<'a> {
+    pub(super) fn new(
+        limits: &'a Arc<RateLimits>,
+        route: &'a RouteLimits,
+        applicant: &'a Applicant<'a>,
+        now_ms: u64,
+        funding: Option<&'a Funding>,
+    ) -> Self {
+        let mut text = Vec::with_capacity(160);
+        let mut measures = Vec::with_capacity(route.limits.len());
+        for &(number, usual) in &route.limits {
+            let policy = &limits.policies[number];
+            if applicant.is_exempt(number, policy) {
+                continue;
+            }
+            applicant.write_key(policy, &mut text);
+            let key = limits.arena.key(&[&text]);
+            let law = policy.law.map(|law| own_law(law, number, applicant));
+            let cost = law.map_or(0, |law| applicant.cost(policy, usual, law.quota()));
+            let means = law.map_or(Means::Nothing, |law| {
+                limits.means((number, policy), (key, law), cost, funding)
+            });
+            measures.push(Measure {
+                number,
+                policy,
+                key,
+                cost,
+                law,
+                means,
+                charged: Charged::Nothing,
+                in_flight: None,
+                left: None,
+                refused: None,
+            });
+        }
+        Self {
+            limits,
+            route,
+            applicant,
+            now_ms,
+            measures,
+        }
+    }
+
+    pub(super) fn run(mut self) -> Outcome {
+        if self.measures.is_empty() {
+            return Outcome::Free;
+        }
+        if self.measures.len() > 1 {
+            self.foresee();
+            if self.is_refused() {
+                return self.refuse();
+            }
+        }
+        self.step(Self::enter);
+        self.step(Self::see_store);
+        if !self.is_refused() {
+            if let Some(shortfall) = self.shortfall() {
+                self.undo();
+                return Outcome::Unfunded(shortfall);
+            }
+            self.step(Self::charge_window);
+        }
+        if self.is_refused() {
+            self.foresee();
+            return self.refuse();
+        }
+        self.conclude()
+    }
+
+    /// Take one step with each policy, until one refuses.
+    fn step(&mut self, step: fn(&RateLimits, &mut Measure<'a>, u64)) {
+        for place in 0..self.measures.len() {
+            if self.is_refused() {
+                return;
+            }
+            step(self.limits, &mut self.measures[place], self.now_ms);
+        }
+    }
+
+    /// Whether a policy refuses that does not only report.
+    fn is_refused(&self) -> bool {
+        self.measures
+            .iter()
+            .any(|measure| measure.refused.is_some() && !measure.policy.shadow)
+    }
+
+    /// See how the request would fare at each policy, and charge nothing.
+    fn foresee(&mut self) {
+        let now_ms = self.now_ms;
+        for measure in &mut self.measures {
+            match measure.means {
+                Means::Window(law, key) if matches!(measure.charged, Charged::Nothing) => {
+                    let window = self.limits.arena.peek(key, &law, now_ms);
+                    measure.look(&law, window, now_ms);
+                    if law.charge(window, now_ms, measure.cost).is_none() {
+                        measure.refused = Some(law.retry_ms(window, now_ms, measure.cost));
+                    }
+                }
+                Means::Grant(_) => Self::see_store(self.limits, measure, now_ms),
+                Means::Nobody => measure.refused = Some(0),
+                _ => {}
+            }
+        }
+    }
+
+    /// Count the request among those in flight.
+    fn enter(limits: &RateLimits, measure: &mut Measure<'a>, _now_ms: u64) {
+        let Some(limit) = measure.policy.concurrency else {
+            return;
+        };
+        match limits.arena.enter(measure.key, limits.lane, limit) {
+            Enter::Entered(in_flight) => measure.in_flight = Some(in_flight),
+            Enter::Refused(_) => measure.refused = Some(CROWDED_RETRY_MS),
+            Enter::Full => {
+                limits.counts[measure.number].add_crowded();
+                measure.refused = Some(CROWDED_RETRY_MS);
+            }
+        }
+    }
+
+    /// Spend what the store has handed out, or see what it has said.
+    fn see_store(limits: &RateLimits, measure: &mut Measure<'a>, now_ms: u64) {
+        match measure.means {
+            Means::Lease { asks } => {
+                let Some(law) = measure.law else { return };
+                let spend = limits.arena.spend(measure.key, &law, now_ms, measure.cost);
+                match spend {
+                    Spend::Spent { left, taken } => {
+                        measure.charged = Charged::Lease(taken);
+                        let elsewhere = limits.arena.information(measure.key, now_ms);
+                        let elsewhere = elsewhere.map_or(0, |known| known.remaining);
+                        let left = left.saturating_add(elsewhere);
+                        measure.left = Some((left, taken.expires_ms.saturating_sub(now_ms)));
+                    }
+                    Spend::Exhausted { until_ms, .. } => {
+                        let wait = until_ms.saturating_sub(now_ms);
+                        measure.refused = Some(wait);
+                        measure.left = Some((0, wait));
+                    }
+                    Spend::Short { .. } | Spend::Absent if asks => {}
+                    Spend::Short { .. } | Spend::Absent => {
+                        limits.do_without_store(measure, now_ms);
+                    }
+                }
+            }
+            Means::Grant(grant) => match grant.outcome {
+                Granted::Granted {
+                    remaining,
+                    reset_ms,
+                    ..
+                } => measure.left = Some((remaining, reset_ms)),
+                Granted::Refused { until_ms } => {
+                    let wait = until_ms.saturating_sub(now_ms);
+                    measure.refused = Some(wait);
+                    measure.left = Some((0, wait));
+                }
+                Granted::Failed => {}
+            },
+            _ => {}
+        }
+    }
+
+    /// What has to be had from the store first.
+    fn shortfall(&self) -> Option<Box<Shortfall>> {
+        let is_short = |measure: &&Measure<'_>| {
+            matches!(measure.means, Means::Lease { asks: true })
+                && matches!(measure.charged, Charged::Nothing)
+                && measure.refused.is_none()
+        };
+        if !self.measures.iter().any(|measure| is_short(&measure)) {
+            return None;
+        }
+        let short = self.measures.iter().filter(is_short);
+        let acquires = short.filter_map(|measure| {
+            let mut text = Vec::new();
+            self.applicant.write_key(measure.policy, &mut text);
+            let law = measure.law?;
+            let asked = (measure.number, measure.policy, measure.key, law);
+            Some(self.limits.acquire(asked, &text, measure.cost, self.now_ms))
+        });
+        Some(Box::new(Shortfall {
+            origin: self.limits.origin,
+            acquires: acquires.collect(),
+        }))
+    }
+
+    /// Charge the machine's own window.
+    fn charge_window(limits: &RateLimits, measure: &mut Measure<'a>, now_ms: u64) {
+        let Means::Window(law, key) = measure.means else {
+            return;
+        };
+        // What only reports was looked at before, and is not to be counted.
+        if measure.refused.is_some() {
+            return;
+        }
+        let arena = &limits.arena;
+        let (charge, crowded) = match arena.charge(key, &law, now_ms, measure.cost) {
+            Charge::Full => {
+                limits.counts[measure.number].add_crowded();
+                let crowd = arena.key(&[b"crowd", measure.policy.name.as_bytes()]);
+                (arena.charge_crowd(crowd, &law, now_ms, measure.cost), true)
+            }
+            charge => (charge, false),
+        };
+        match charge {
+            Charge::Admitted(window) => {
+                measure.look(&law, window, now_ms);
+                measure.charged = if crowded {
+                    Charged::Crowd(window.bucket)
+                } else {
+                    Charged::Window(window.bucket)
+                };
+            }
+            Charge::Refused(window) => {
+                measure.look(&law, window, now_ms);
+                measure.refused = Some(law.retry_ms(window, now_ms, measure.cost));
+            }
+            // Not even the crowd has a place: its policies are bounded, so this is damage.
+            Charge::Full => measure.refused = Some(law.length()),
+        }
+    }
+
+    /// Take back everything.
+    fn undo(&mut self) {
+        let limits = self.limits;
+        for measure in &mut self.measures {
+            if measure.in_flight.take().is_some() {
+                limits.arena.leave(measure.key, limits.lane);
+            }
+            match (measure.means, measure.charged) {
+                (Means::Window(law, key), Charged::Window(bucket)) => {
+                    let cost = measure.cost;
+                    limits.arena.refund(key, &law, self.now_ms, bucket, cost);
+                }
+                (Means::Window(law, _), Charged::Crowd(bucket)) => {
+                    let crowd = limits
+                        .arena
+                        .key(&[b"crowd", measure.policy.name.as_bytes()]);
+                    let cost = measure.cost;
+                    limits
+                        .arena
+                        .refund_crowd(crowd, &law, self.now_ms, bucket, cost);
+                }
+                (_, Charged::Lease(taken)) => {
+                    if let Some(law) = measure.law {
+                        // Where it finds no place any more, it is lost until the window ends.
+                        let _ = limits.arena.deposit(measure.key, &law, self.now_ms, &taken);
+                    }
+                }
+                _ => {}
+            }
+            measure.charged = Charged::Nothing;
+        }
+    }
+
+    fn refuse(mut self) -> Outcome {
+        self.undo();
+        let nobody_knows = self
+            .measures
+            .iter()
+            .any(|measure| matches!(measure.means, Means::Nobody) && !measure.policy.shadow);
+        let mut retry_ms = 0;
+        let mut violated = Vec::new();
+        for measure in &self.measures {
+            let Some(wait) = measure.refused else {
+                continue;
+            };
+            let count = match measure.means {
+                _ if measure.policy.shadow => Count::Shadowed,
+                Means::Nobody => Count::Unavailable,
+                _ => Count::Refused,
+            };
+            self.limits.counts[measure.number].add(count);
+            if count == Count::Refused {
+                violated.push(&*measure.policy.name);
+                retry_ms = retry_ms.max(wait);
+            }
+        }
+        let refusal = if nobody_knows && violated.is_empty() {
+            unavailable()
+        } else {
+            refusal(violated, retry_ms)
+        };
+        Outcome::Refused(
+            Box::new(refusal),
+            Limited {
+                lines: self.lines(),
+                permits: None,
+            },
+        )
+    }
+
+    fn conclude(self) -> Outcome {
+        let mut entered = Vec::new();
+        for measure in &self.measures {
+            if let Means::Grant(grant) = measure.means
+                && measure.refused.is_none()
+            {
+                grant.settle();
+            }
+            if measure.in_flight.is_some() {
+                entered.push(measure.key);
+            }
+            let is_counted = !matches!(measure.means, Means::Nothing) || measure.law.is_none();
+            self.limits.counts[measure.number].add(match measure.refused {
+                Some(_) => Count::Shadowed,
+                None if is_counted => Count::Admitted,
+                None => Count::Uncounted,
+            });
+        }
+        let permits = (!entered.is_empty()).then(|| Permits {
+            limits: Arc::clone(self.limits),
+            entered,
+            returned: AtomicBool::new(false),
+        });
+        Outcome::Admitted(Limited {
+            lines: self.lines(),
+            permits,
+        })
+    }
+
+    /// The lines that tell how the request stands with every policy that is enforced.
+    fn lines(&self) -> Vec<u8> {
+        let mut standings = Vec::with_capacity(self.measures.len() + 1);
+        for measure in &self.measures {
+            if measure.policy.shadow {
+                continue;
+            }
+            let name = &*measure.policy.name;
+            if let (Some(law), Some((remaining, reset_ms))) = (measure.law, measure.left) {
+                let reset_ms = measure.refused.unwrap_or(reset_ms);
+                standings.push(Standing {
+                    name,
+                    quota: law.quota(),
+                    remaining: remaining.min(law.quota()),
+                    window: Some(Span {
+                        length: law.length(),
+                        reset_ms,
+                    }),
+                });
+            }
+            if let Some(limit) = measure.policy.concurrency
+                && measure.law.is_none()
+            {
+                standings.push(Standing {
+                    name,
+                    quota: limit,
+                    remaining: limit - measure.in_flight.unwrap_or(limit).min(limit),
+                    window: None,
+                });
+            }
+        }
+        self.route.written.lines(&standings)
+    }
+}
+
+impl Measure<'_> {
+    /// Note what a window leaves.
+    fn look(&mut self, law: &Law, window: Window, now_ms: u64) {
+        let remaining = law.remaining(window, now_ms);
+        let until = if remaining == 0 {
+            law.retry_ms(window, now_ms, 1)
+        } else {
+            law.reset_ms(window, now_ms)
+        };
+        self.left = Some((remaining, until));
+    }
+}
+
+impl RateLimits {
+    /// By what it is seen whether a request fits a policy.
+    #[inline]
+    fn means<'a>(
+        &self,
+        (number, policy): (usize, &Policy),
+        (key, law): (Key, Law),
+        cost: u32,
+        funding: Option<&'a Funding>,
+    ) -> Means<'a> {
+        if !policy.is_shared() {
+            return Means::Window(law, key);
+        }
+        if cost == 0 {
+            return Means::Nothing;
+        }
+        let grant = funding.and_then(|funding| funding.find(self.origin, number, key, cost));
+        match grant.map(|grant| (grant, grant.outcome)) {
+            Some((grant, Granted::Refused { .. })) => Means::Grant(grant),
+            Some((grant, Granted::Granted { .. })) if grant.is_open() => Means::Grant(grant),
+            // Nobody answered this request, whatever is said of the store.
+            Some((_, Granted::Failed)) => Means::Lease { asks: false },
+            _ => Means::Lease {
+                asks: self.store.is_up(),
+            },
+        }
+    }
+
+    /// Go on without the store, as the policy says.
+    #[cold]
+    fn do_without_store(&self, measure: &mut Measure<'_>, now_ms: u64) {
+        let Some(law) = measure.law else { return };
+        measure.means = match measure.policy.on_store_failure {
+            StoreFailure::Open => Means::Nothing,
+            StoreFailure::Closed => {
+                measure.refused = Some(0);
+                Means::Nobody
+            }
+            StoreFailure::Local => {
+                if let Some((law, key)) = self.share(law, measure.key, now_ms) {
+                    Means::Window(law, key)
+                } else {
+                    let wait = law.reset_ms(Window::default(), now_ms);
+                    measure.refused = Some(wait);
+                    measure.left = Some((0, wait));
+                    Means::Lease { asks: false }
+                }
+            }
+        };
+    }
+}
+
+/// The law with the quota that the client's tier has.
+#[inline]
+fn own_law(law: Law, number: usize, applicant: &Applicant<'_>) -> Law {
+    let own = applicant
+        .principal
+        .and_then(|principal| principal.entitlements.quota(number));
+    own.map_or(law, |quota| law.with_quota(quota))
+}
+
+/// Places among the requests in flight, to be returned when the request has ended. They are also
+/// returned when this is dropped, and when the worker dies, by whoever watches it.
+#[derive(Debug)]
+pub struct Permits {
+    limits: Arc<RateLimits>,
+    entered: Vec<Key>,
+    returned: AtomicBool,
+}
+
+impl Permits {
+    /// Return the places. Doing so again does nothing.
+    pub fn give_back(&self) {
+        if !self.returned.swap(true, Ordering::AcqRel) {
+            for &key in &self.entered {
+                self.limits.arena.leave(key, self.limits.lane);
+            }
+        }
+    }
+}
+
+impl Drop for Permits {
+    fn drop(&mut self) {
+        self.give_back();
+    }
+}

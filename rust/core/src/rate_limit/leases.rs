@@ -1,0 +1,68 @@
+//! The leases that this worker has brought, so that those which nobody uses can be given back.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use super::funding::{Acquire, Refund};
+use crate::arena::{Arena, Key};
+use crate::window::Law;
+
+/// Most leases that are watched. What is not watched ends with its window.
+const MOST_WATCHED: usize = 65_536;
+
+/// Leases by key.
+#[derive(Debug, Default)]
+pub(super) struct HeldLeases(Mutex<HashMap<Key, Held>>);
+
+#[derive(Debug)]
+struct Held {
+    policy: usize,
+    digest: String,
+    law: Law,
+    /// What was left when it was last looked at.
+    left: u32,
+}
+
+impl HeldLeases {
+    /// Watch a lease that was brought, of which so much is left.
+    pub(super) fn watch(&self, acquire: &Acquire, left: u32) {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_known = held.contains_key(&acquire.key);
+        if left == 0 || (held.len() >= MOST_WATCHED && !is_known) {
+            return;
+        }
+        let lease = Held {
+            policy: acquire.policy,
+            digest: acquire.digest.clone(),
+            law: acquire.law,
+            left,
+        };
+        held.insert(acquire.key, lease);
+    }
+
+    /// Take those from which nothing was spent since this was last asked.
+    pub(super) fn rested(&self, arena: &Arena, now_ms: u64) -> Vec<(Key, Law, Refund)> {
+        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut refunds = Vec::new();
+        held.retain(|&key, lease| {
+            let Some(found) = arena.lease(key, &lease.law, now_ms) else {
+                return false;
+            };
+            if found.left != lease.left {
+                lease.left = found.left;
+                return true;
+            }
+            if let Some(taken) = arena.withdraw(key, &lease.law, now_ms) {
+                let refund = Refund {
+                    policy: lease.policy,
+                    digest: std::mem::take(&mut lease.digest),
+                    amount: taken.left,
+                    bucket: taken.bucket,
+                };
+                refunds.push((key, lease.law, refund));
+            }
+            false
+        });
+        refunds
+    }
+}

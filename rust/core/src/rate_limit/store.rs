@@ -1,0 +1,268 @@
+//! What the limits know of the store, what they ask it for, and what they do with its answers.
+
+use std::fmt::Write as _;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use aws_lc_rs::digest::{SHA256, digest};
+
+use super::funding::{Acquire, Answer, Debt, Funding, Grant, Outcome, Refund, Shortfall};
+use super::policy::Policy;
+use super::{RateLimits, milliseconds};
+use crate::arena::{Grant as Lease, Information, Key, Spend};
+use crate::specification::Mode;
+use crate::window::Law;
+
+/// Most that is asked for ahead. Beyond, questions are so rare that their cost is nothing.
+const LARGEST_LEASE: u32 = 10_000;
+
+/// Bytes of a key's digest: as many as make a collision unthinkable.
+const DIGEST_BYTES: usize = 16;
+
+/// What is known of the store.
+#[derive(Debug, Default)]
+pub(super) struct StoreState {
+    up: AtomicBool,
+    gateways: AtomicU32,
+}
+
+/// What the gateway knows of the store.
+#[derive(Debug, Clone, Copy)]
+pub struct StoreReport {
+    /// Whether it answers.
+    pub up: bool,
+    /// How many gateways share it.
+    pub gateways: u32,
+    /// A number that is another one when the store has lost what it held.
+    pub incarnation: u64,
+}
+
+impl StoreState {
+    #[inline]
+    pub(super) fn is_up(&self) -> bool {
+        self.up.load(Ordering::Acquire)
+    }
+
+    fn gateways(&self) -> u32 {
+        self.gateways.load(Ordering::Relaxed).max(1)
+    }
+}
+
+impl RateLimits {
+    /// Take note of how the store is.
+    pub fn set_store(&self, report: &StoreReport) {
+        if report.up {
+            // Whether that is news shows when something is asked for.
+            let _ = self.arena.note_incarnation(report.incarnation);
+        }
+        self.store
+            .gateways
+            .store(report.gateways, Ordering::Relaxed);
+        self.store.up.store(report.up, Ordering::Release);
+    }
+
+    /// What is left of this machine's share of a quota while the store is away, and the key by which
+    /// it is counted; nothing, if the store has granted as much or more to this machine before.
+    #[cold]
+    pub(super) fn share(&self, law: Law, key: Key, now_ms: u64) -> Option<(Law, Key)> {
+        let owed = owed(key);
+        let (incarnation, _) = self.arena.incarnations();
+        let spent = self.arena.peek(granted(key, incarnation), &law, now_ms);
+        let spent = law.quota() - law.remaining(spent, now_ms);
+        // Where there are more gateways than quota, each has one request: none would be an outage.
+        let share = (law.quota() / self.store.gateways()).max(1);
+        let rest = share.saturating_sub(spent);
+        (rest > 0).then(|| (law.with_quota(rest), owed))
+    }
+
+    /// What to ask the store for.
+    #[cold]
+    pub(super) fn acquire(
+        &self,
+        (policy, described, key, law): (usize, &Policy, Key, Law),
+        text: &[u8],
+        cost: u32,
+        now_ms: u64,
+    ) -> Acquire {
+        // A request that costs nothing is let in by one that would cost the least.
+        let cost = cost.max(1);
+        Acquire {
+            policy,
+            digest: hexadecimal(text),
+            quota: law.quota(),
+            cost,
+            want: if described.mode == Mode::Leased {
+                self.lease_size(key, &law, cost, now_ms)
+            } else {
+                cost
+            },
+            debt: self.take_debt(key, &law, now_ms),
+            key,
+            law,
+        }
+    }
+
+    /// How much to ask for ahead: twice as much as the last time that it was used up. So a key that
+    /// is asked for once leaves nothing unused, and a busy one soon needs few questions.
+    fn lease_size(&self, key: Key, law: &Law, cost: u32, now_ms: u64) -> u32 {
+        match self.arena.spend(key, law, now_ms, cost) {
+            Spend::Short { size, .. } => {
+                size.saturating_mul(2).clamp(cost, LARGEST_LEASE.max(cost))
+            }
+            Spend::Spent { taken, .. } => {
+                // Another worker has just got some: it is left to those who come after.
+                let _ = self.arena.deposit(key, law, now_ms, &taken);
+                cost
+            }
+            _ => cost,
+        }
+    }
+
+    /// Take what was admitted without the store, and what a store has forgotten.
+    fn take_debt(&self, key: Key, law: &Law, now_ms: u64) -> Debt {
+        let (incarnation, previous) = self.arena.incarnations();
+        let mut debt = Debt::default();
+        let forgotten = (previous != 0 && previous != incarnation)
+            .then(|| self.arena.take(granted(key, previous), law, now_ms));
+        for window in [Some(self.arena.take(owed(key), law, now_ms)), forgotten]
+            .into_iter()
+            .flatten()
+        {
+            if window.previous > 0 || window.current > 0 {
+                debt.bucket = window.bucket;
+                debt.previous = debt.previous.saturating_add(window.previous);
+                debt.current = debt.current.saturating_add(window.current);
+            }
+        }
+        debt
+    }
+
+    /// Take in what the store has answered, in the order in which it was asked; nothing, where it
+    /// has not. `sent` is when it was asked, and `now` when it had answered, in Unix seconds: what
+    /// it has handed out ends early rather than late, and so does what it has refused begin again
+    /// late rather than early. `earlier` is what had been granted to the request before.
+    #[cold]
+    pub fn fund(
+        &self,
+        shortfall: &Shortfall,
+        answers: &[Option<Answer>],
+        (sent, now): (f64, f64),
+        earlier: Option<&Funding>,
+    ) -> Funding {
+        let mut grants: Vec<_> = shortfall
+            .acquires
+            .iter()
+            .enumerate()
+            .map(|(place, acquire)| {
+                let answer = answers.get(place).copied().flatten();
+                let outcome = match answer {
+                    Some(answer) => self.take_answer(acquire, answer, sent, now),
+                    None => self.take_failure(acquire, now),
+                };
+                Grant::new(acquire, outcome)
+            })
+            .collect();
+        if let Some(earlier) = earlier.filter(|earlier| earlier.origin == self.origin) {
+            for grant in earlier.grants.iter().filter(|grant| grant.settle()) {
+                grants.push(grant.renewed());
+            }
+        }
+        Funding {
+            origin: shortfall.origin,
+            grants,
+        }
+    }
+
+    fn take_answer(&self, acquire: &Acquire, answer: Answer, sent: f64, now: f64) -> Outcome {
+        let (sent_ms, now_ms) = (milliseconds(sent), milliseconds(now));
+        let Acquire { key, cost, law, .. } = acquire;
+        if answer.granted < *cost {
+            let until_ms = now_ms + answer.retry_ms;
+            self.arena.exhaust(*key, law, now_ms, until_ms, *cost);
+            return Outcome::Refused { until_ms };
+        }
+        let (incarnation, _) = self.arena.incarnations();
+        let charged = answer.granted.saturating_add(acquire.debt.current);
+        // Without a place for it, it is forgotten with the store.
+        let _ = self
+            .arena
+            .charge_unchecked(granted(*key, incarnation), law, now_ms, charged);
+        let surplus = answer.granted - cost;
+        if self.policies[acquire.policy].mode == Mode::Leased {
+            let lease = Lease {
+                count: surplus,
+                size: answer.granted,
+                bucket: answer.bucket,
+                expires_ms: sent_ms + answer.reset_ms,
+            };
+            let is_held = self.arena.deposit(*key, law, now_ms, &lease);
+            let information = Information {
+                remaining: answer.remaining,
+                quota: law.quota(),
+                resets_ms: lease.expires_ms,
+            };
+            self.arena.set_information(*key, &information);
+            if is_held {
+                self.leases.watch(acquire, surplus);
+            }
+        }
+        Outcome::Granted {
+            remaining: answer.remaining.saturating_add(surplus),
+            bucket: answer.bucket,
+            reset_ms: answer.reset_ms,
+        }
+    }
+
+    /// What is owed stays owed. All of it counts for the present bucket: rather too long than too
+    /// short.
+    fn take_failure(&self, acquire: &Acquire, now: f64) -> Outcome {
+        let Debt {
+            previous, current, ..
+        } = acquire.debt;
+        let debt = previous.saturating_add(current);
+        if debt > 0 {
+            let key = owed(acquire.key);
+            let now_ms = milliseconds(now);
+            // Without a place for it, it cannot be remembered.
+            let _ = self.arena.charge_unchecked(key, &acquire.law, now_ms, debt);
+        }
+        Outcome::Failed
+    }
+
+    /// Take leases that have rested since this was last asked, to be given back.
+    #[must_use]
+    pub fn unused_leases(&self, now: f64) -> Vec<Refund> {
+        let now_ms = milliseconds(now);
+        let (incarnation, _) = self.arena.incarnations();
+        let rested = self.leases.rested(&self.arena, now_ms).into_iter();
+        let refunds = rested.map(|(key, law, refund)| {
+            let Refund { bucket, amount, .. } = refund;
+            let key = granted(key, incarnation);
+            self.arena.refund(key, &law, now_ms, bucket, amount);
+            refund
+        });
+        refunds.collect()
+    }
+}
+
+/// The key of what was admitted without the store. No window has such a length, by which windows
+/// of one key are told apart.
+const fn owed(key: Key) -> Key {
+    key.salted(1 << 62)
+}
+
+/// The key of what an incarnation of the store has granted to this machine.
+const fn granted(key: Key, incarnation: u64) -> Key {
+    key.salted(incarnation | 1 << 63)
+}
+
+/// How every machine names a key. Without a secret that all machines share, only a cryptographic
+/// hash keeps clients from making two keys the same.
+fn hexadecimal(text: &[u8]) -> String {
+    let hash = digest(&SHA256, text);
+    let mut out = String::with_capacity(2 * DIGEST_BYTES);
+    for byte in hash.as_ref().iter().take(DIGEST_BYTES) {
+        // Nothing can go wrong when a string is written to.
+        let _ = write!(out, "{byte:02x}");
+    }
+    out
+}

@@ -1,0 +1,274 @@
+//! Policies that the store counts.
+
+use super::*;
+
+const SHARED: &str = "shared";
+
+/// A gate under one policy of the store's, which answers.
+fn shared(changes: &Value) -> Gate {
+    let gate = shared_in(&arena(), changes);
+    set_store(&gate, true, 1, 1);
+    gate
+}
+
+fn shared_in(arena: &Arc<Arena>, changes: &Value) -> Gate {
+    let mut policy = json!({"name": SHARED, "by": [], "mode": "leased"});
+    for (key, value) in changes.as_object().expect("an object") {
+        policy[key] = value.clone();
+    }
+    gate_in(arena, &[policy])
+}
+
+fn set_store(gate: &Gate, up: bool, gateways: u32, incarnation: u64) {
+    gate.rate_limits().expect("limits").set_store(&StoreReport {
+        up,
+        gateways,
+        incarnation,
+    });
+}
+
+fn answer(granted: u32, remaining: u32) -> Answer {
+    Answer {
+        granted,
+        remaining,
+        bucket: 173_113_520,
+        reset_ms: 10_000,
+        retry_ms: 4000,
+    }
+}
+
+fn fund(gate: &Gate, shortfall: &Shortfall, answers: &[Option<Answer>], now: f64) -> Funding {
+    let limits = gate.rate_limits().expect("limits");
+    limits.fund(shortfall, answers, (now, now), None)
+}
+
+fn again(gate: &Gate, funding: &Funding, now: f64) -> Decision {
+    let known = Known {
+        verdict: None,
+        funding: Some(funding),
+    };
+    get("/").decide_knowing(gate, now, known)
+}
+
+#[test]
+fn the_store_is_asked_and_its_grant_is_spent_once() {
+    let gate = shared(&json!({"mode": "strict"}));
+    let shortfall = unfunded(at(&get("/"), &gate, NOW));
+    let [acquire] = &shortfall.acquires[..] else {
+        panic!("{shortfall:?}")
+    };
+    assert_eq!((acquire.quota, acquire.cost, acquire.want), (10, 1, 1));
+    assert_eq!(acquire.digest.len(), 32);
+    let funding = fund(&gate, &shortfall, &[Some(answer(1, 7))], NOW);
+    let forward = forwarded(again(&gate, &funding, NOW));
+    let head = response(&forward, &[]);
+    assert_eq!(values(&head, "X-RateLimit-Remaining"), ["7"]);
+    assert_eq!(values(&head, "X-RateLimit-Reset"), ["10"]);
+    assert_eq!(funding.refunds(), []);
+    // Spent is spent, and nothing of it lies about.
+    unfunded(again(&gate, &funding, NOW));
+    unfunded(at(&get("/"), &gate, NOW));
+}
+
+#[test]
+fn what_is_not_spent_can_be_given_back_once() {
+    let gate = shared(&json!({"mode": "strict"}));
+    let shortfall = unfunded(at(&get("/"), &gate, NOW));
+    let funding = fund(&gate, &shortfall, &[Some(answer(1, 7))], NOW);
+    let refunds = funding.refunds();
+    assert_eq!(refunds.len(), 1);
+    assert_eq!((refunds[0].amount, refunds[0].bucket), (1, 173_113_520));
+    assert_eq!(refunds[0].digest, shortfall.acquires[0].digest);
+    assert_eq!(funding.refunds(), []);
+    unfunded(again(&gate, &funding, NOW));
+}
+
+#[test]
+fn a_refusal_holds_for_all_until_its_time() {
+    let gate = shared(&json!({"mode": "strict"}));
+    let shortfall = unfunded(at(&get("/"), &gate, NOW));
+    let funding = fund(&gate, &shortfall, &[Some(answer(0, 0))], NOW);
+    let reject = rejected(again(&gate, &funding, NOW));
+    assert_eq!(values(&refusal_head(&reject), "Retry-After"), ["4"]);
+    let reject = rejected(at(&get("/"), &gate, NOW + 3.5));
+    assert_eq!(values(&refusal_head(&reject), "Retry-After"), ["1"]);
+    assert_eq!(
+        values(&refusal_head(&reject), "X-RateLimit-Remaining"),
+        ["0"]
+    );
+    unfunded(at(&get("/"), &gate, NOW + 4.1));
+}
+
+#[test]
+fn leases_grow_with_use_and_end_with_their_window() {
+    let gate = shared(&json!({"window": {"quota": 1000, "length": 10_000}}));
+    let mut sizes = Vec::new();
+    let mut requests = 0;
+    while sizes.len() < 6 {
+        requests += 1;
+        match at(&get("/"), &gate, NOW) {
+            Decision::Unfunded(unfunded) => {
+                let want = unfunded.shortfall.acquires[0].want;
+                sizes.push(want);
+                let funding = fund(&gate, &unfunded.shortfall, &[Some(answer(want, 500))], NOW);
+                forwarded(again(&gate, &funding, NOW));
+            }
+            other => drop(forwarded(other)),
+        }
+    }
+    assert_eq!(sizes, [1, 2, 4, 8, 16, 32]);
+    assert_eq!(requests, 32);
+    assert_eq!(admitted(&get("/"), &gate, NOW + 9.9, 3), 3);
+    unfunded(at(&get("/"), &gate, NOW + 10.0));
+}
+
+#[test]
+fn leases_that_rest_are_given_back() {
+    let gate = shared(&json!({}));
+    let limits = gate.rate_limits().expect("limits");
+    let shortfall = unfunded(at(&get("/"), &gate, NOW));
+    let funding = fund(&gate, &shortfall, &[Some(answer(5, 5))], NOW);
+    forwarded(again(&gate, &funding, NOW));
+    forwarded(at(&get("/"), &gate, NOW));
+    assert_eq!(limits.unused_leases(NOW), [], "it was used since");
+    let refunds = limits.unused_leases(NOW);
+    assert_eq!(refunds.len(), 1);
+    assert_eq!((refunds[0].amount, refunds[0].policy), (3, 0));
+    assert_eq!(limits.unused_leases(NOW), []);
+    unfunded(at(&get("/"), &gate, NOW));
+}
+
+#[test]
+fn without_the_store_the_policy_says_what_happens() {
+    for (value, expected) in [("local", 10), ("open", 30), ("closed", 0)] {
+        let gate = shared_in(&arena(), &json!({"on_store_failure": value}));
+        assert_eq!(admitted(&get("/"), &gate, NOW, 30), expected, "{value}");
+        set_store(&gate, false, 3, 0);
+        if value == "local" {
+            assert_eq!(admitted(&get("/"), &gate, NOW + 100.0, 30), 3);
+        }
+        if value == "closed" {
+            let reject = rejected(at(&get("/"), &gate, NOW));
+            assert_eq!(reject.refusal.reason.name(), "rate-limit-unavailable");
+            assert!(reject.refusal.violated.is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_store_that_does_not_answer_one_request_is_away_for_that_one() {
+    let gate = shared(&json!({"on_store_failure": "open"}));
+    let shortfall = unfunded(at(&get("/"), &gate, NOW));
+    let funding = fund(&gate, &shortfall, &[None], NOW);
+    forwarded(again(&gate, &funding, NOW));
+    unfunded(at(&get("/"), &gate, NOW));
+    let statistics = gate.rate_limits().expect("limits").statistics();
+    assert_eq!(statistics[SHARED]["uncounted"], 1);
+}
+
+#[test]
+fn what_was_admitted_without_the_store_is_owed_to_it() {
+    let gate = shared_in(&arena(), &json!({}));
+    assert_eq!(admitted(&get("/"), &gate, NOW, 4), 4);
+    set_store(&gate, true, 1, 1);
+    let shortfall = unfunded(at(&get("/"), &gate, NOW));
+    let debt = shortfall.acquires[0].debt;
+    assert_eq!(
+        (debt.bucket, debt.previous, debt.current),
+        (173_113_520, 0, 4)
+    );
+    // It is asked for once at a time; where it was in vain, again.
+    assert_eq!(
+        unfunded(at(&get("/"), &gate, NOW)).acquires[0].debt.current,
+        0
+    );
+    drop(fund(&gate, &shortfall, &[None], NOW));
+    let shortfall = unfunded(at(&get("/"), &gate, NOW));
+    assert_eq!(shortfall.acquires[0].debt.current, 4);
+    drop(fund(&gate, &shortfall, &[Some(answer(1, 5))], NOW));
+    assert_eq!(
+        unfunded(at(&get("/"), &gate, NOW)).acquires[0].debt.current,
+        0
+    );
+}
+
+#[test]
+fn a_store_that_has_forgotten_is_told_what_it_had_granted() {
+    let gate = shared(&json!({"mode": "strict"}));
+    for _ in 0..3 {
+        let shortfall = unfunded(at(&get("/"), &gate, NOW));
+        drop(fund(&gate, &shortfall, &[Some(answer(1, 7))], NOW));
+    }
+    set_store(&gate, true, 1, 2);
+    let shortfall = unfunded(at(&get("/"), &gate, NOW));
+    assert_eq!(shortfall.acquires[0].debt.current, 3);
+}
+
+#[test]
+fn what_the_store_has_granted_counts_when_it_is_away() {
+    let gate = shared(&json!({"mode": "strict"}));
+    for _ in 0..3 {
+        let shortfall = unfunded(at(&get("/"), &gate, NOW));
+        drop(fund(&gate, &shortfall, &[Some(answer(1, 7))], NOW));
+    }
+    set_store(&gate, false, 2, 1);
+    // Half of ten is its share, and three of those are spent.
+    assert_eq!(admitted(&get("/"), &gate, NOW, 30), 2);
+    set_store(&gate, false, 4, 1);
+    assert_eq!(admitted(&get("/"), &gate, NOW, 30), 0);
+    let reject = rejected(at(&get("/"), &gate, NOW));
+    assert_eq!(*reject.refusal.violated, [SHARED.into()]);
+}
+
+#[test]
+fn a_lease_is_spent_even_when_the_store_has_gone() {
+    let gate = shared(&json!({"on_store_failure": "closed"}));
+    let shortfall = unfunded(at(&get("/"), &gate, NOW));
+    drop(fund(&gate, &shortfall, &[Some(answer(4, 5))], NOW));
+    set_store(&gate, false, 1, 1);
+    assert_eq!(admitted(&get("/"), &gate, NOW, 30), 3);
+}
+
+#[test]
+fn a_local_policy_beside_refuses_before_the_store_is_asked() {
+    let policies = [
+        json!({"name": "here", "by": [], "window": {"quota": 1, "length": 10_000}}),
+        json!({"name": SHARED, "by": [], "mode": "strict"}),
+    ];
+    let gate = gate(&policies);
+    set_store(&gate, true, 1, 1);
+    let shortfall = unfunded(at(&get("/"), &gate, NOW));
+    assert_eq!(shortfall.acquires.len(), 1);
+    let late = unfunded(at(&get("/"), &gate, NOW));
+    let funding = fund(&gate, &shortfall, &[Some(answer(1, 5))], NOW);
+    forwarded(again(&gate, &funding, NOW));
+    rejected(at(&get("/"), &gate, NOW));
+    // Another one had asked by then: what it was granted is given back.
+    let funding = fund(&gate, &late, &[Some(answer(1, 4))], NOW);
+    let reject = rejected(again(&gate, &funding, NOW));
+    assert_eq!(*reject.refusal.violated, ["here".into()]);
+    assert_eq!(funding.refunds().len(), 1);
+}
+
+#[test]
+fn earlier_grants_go_over_to_the_next_funding() {
+    let gate = shared(&json!({"mode": "strict"}));
+    let shortfall = unfunded(at(&get("/"), &gate, NOW));
+    let earlier = fund(&gate, &shortfall, &[Some(answer(1, 5))], NOW);
+    let limits = gate.rate_limits().expect("limits");
+    let none = Shortfall {
+        origin: shortfall.origin,
+        acquires: Vec::new(),
+    };
+    let funding = limits.fund(&none, &[], (NOW, NOW), Some(&earlier));
+    assert_eq!(earlier.refunds(), []);
+    forwarded(again(&gate, &funding, NOW));
+}
+
+#[test]
+fn fundings_of_other_gates_do_not_count() {
+    let (gate, other) = (shared(&json!({})), shared(&json!({})));
+    let shortfall = unfunded(at(&get("/"), &other, NOW));
+    let funding = fund(&other, &shortfall, &[Some(answer(1, 5))], NOW);
+    unfunded(again(&gate, &funding, NOW));
+}
