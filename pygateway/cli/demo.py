@@ -9,9 +9,11 @@ import secrets
 import shlex
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from pygateway.cli.configuration import load_or_report
 from pygateway.cli.failure import CommandFailed
+from pygateway.cli.proxy import PROTECTIONS
 from pygateway.cli.serving import add_workers_argument, serve
 from pygateway.cli.token import mint
 from pygateway.config import Config, load_mapping
@@ -22,6 +24,12 @@ from pygateway.supervisor import CannotListen, Supervisor
 DEFAULT_LISTEN = "127.0.0.1:8000"
 
 PROVIDER = "demo"
+
+LIMIT = "few"
+"""Name of the rate limit that there is to try, where the environment asks for none."""
+
+QUOTA = 3
+"""Requests in its window: few, so that a hand is quick enough to reach it."""
 
 TOKEN_LIFE = 86_400
 """Seconds; the demo's secret seldom lives longer."""
@@ -54,12 +62,17 @@ async def _demo(arguments: argparse.Namespace) -> int:
     echo = EchoServer()
     host, port = await echo.start("127.0.0.1", 0)
     try:
-        # The demo is the same everywhere: but for the secret it looks at no environment variable.
-        environment = {name: value for name, value in os.environ.items() if name == JWT_SECRET_KEY}
+        # The demo is the same everywhere, but for what variables say that ask for a protection.
+        environment = {name: value for name, value in os.environ.items() if name in PROTECTIONS}
         echo_url = f"http://{host}:{port}"
         wanted = configuration(arguments.listen, arguments.workers, echo_url, secret(environment))
+        if not any(name.startswith("RATE_LIMIT_") for name in environment):
+            wanted |= {"rate_limits": {LIMIT: {"by": "ip", "quota": QUOTA, "window": "10s"}}}
+            wanted["routes"] = [limited_route(), *wanted["routes"]]
         config = load_or_report(lambda: load_mapping(wanted, environment))
-        announce = functools.partial(_announce, token=token(config))
+        announce = functools.partial(
+            _announce, token=token(config), limited=LIMIT in config.rate_limits
+        )
         return await Supervisor(config, announce=announce).run()
     except CannotListen as error:
         raise CommandFailed(f"{error} (--listen 127.0.0.1:0 takes a free port)") from None
@@ -73,9 +86,7 @@ def secret(environment: Mapping[str, str]) -> str:
     return given if len(given) >= MINIMUM_SECRET else secrets.token_urlsafe(48)
 
 
-def configuration(
-    listen: str, workers: str | None, echo_url: str, secret: str
-) -> dict[str, object]:
+def configuration(listen: str, workers: str | None, echo_url: str, secret: str) -> dict[str, Any]:
     """Give what a file would have to say for the demo."""
     profile = {
         "upstream": "echo",
@@ -134,6 +145,17 @@ def configuration(
     }
 
 
+def limited_route() -> dict[str, Any]:
+    """Give a route that takes few requests."""
+    return {
+        "name": "limited",
+        "match": {"paths": ["/limited"]},
+        "upstream": "echo",
+        "auth": "none",
+        "rate_limits": [LIMIT],
+    }
+
+
 def token(config: Config) -> str:
     """Mint the token that the tour uses: it may read users, and not change them."""
     provider = config.auth.providers[PROVIDER]
@@ -150,14 +172,23 @@ def token(config: Config) -> str:
     return mint(provider, claims)
 
 
-def tour(address: str) -> list[tuple[str, str]]:
+def tour(address: str, *, limited: bool) -> list[tuple[str, str]]:
     """Give what to try on a gateway at `address`: a remark and a curl command for each."""
     base = f"http://{address}"
     bearer = '-H "Authorization: Bearer $TOKEN"'
-    echo, profile, old, hello, nowhere, health = (
+    echo, profile, old, hello, nowhere, few, health = (
         shlex.quote(base + path)
-        for path in ("/echo", "/users/7", "/old/place", "/hello", "/nowhere", "/health")
+        for path in (
+            "/echo",
+            "/users/7",
+            "/old/place",
+            "/hello",
+            "/nowhere",
+            "/limited",
+            "/health",
+        )
     )
+    few_times = [("429 from the fourth time on within ten seconds", f"curl -i {few}")]
     return [
         ("What the upstream gets to see", f"curl {shlex.quote(f'{base}/echo/a?b=c')}"),
         ("A body, streamed through", f"curl -d name=Ada {echo}"),
@@ -168,13 +199,14 @@ def tour(address: str) -> list[tuple[str, str]]:
         ("Answered by the gateway itself", f"curl {hello}"),
         ("No route: an RFC 9457 problem", f"curl -i {nowhere}"),
         ("Refused: the method is not allowed here", f"curl -i -X DELETE {profile}"),
+        *(few_times if limited else ()),
         ("The gateway's health", f"curl {health}"),
     ]
 
 
-def _announce(addresses: list[str], *, token: str) -> None:
+def _announce(addresses: list[str], *, token: str, limited: bool) -> None:
     print("\nPyGateway is running. In another terminal, take the token:\n")
     print(f"  TOKEN={token}\n\nand try:\n")
-    for remark, command in tour(addresses[0]):
+    for remark, command in tour(addresses[0], limited=limited):
         print(f"  # {remark}\n  {command}\n")
     print("Ctrl-C ends it.\n", flush=True)

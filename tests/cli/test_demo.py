@@ -138,7 +138,21 @@ def follow(address: tuple[str, int], command: str, token: str) -> Response:
 def test_the_printed_lines_work(demo: Program) -> None:
     own = token(demo)
     statuses = [follow(demo.address(), command, own).status for command in commands(demo)]
-    assert statuses == [200, 200, 401, 200, 403, 200, 200, 404, 405, 200]
+    assert statuses == [200, 200, 401, 200, 403, 200, 200, 404, 405, 200, 200]
+    (few,) = (command for command in commands(demo) if "/limited" in command)
+    statuses = [follow(demo.address(), few, own).status for _ in range(4)]
+    assert statuses[-1] == 429
+
+
+def test_the_rate_limit_of_the_environment_replaces_its_own() -> None:
+    arguments = ("demo", "--listen", "127.0.0.1:0", "--workers", "1")
+    with Program(*arguments, environment={"RATE_LIMIT_REQUESTS_PER_MINUTE": "2"}) as program:
+        program.line("Ctrl-C")
+        assert not any("/limited" in line for line in program.printed)
+        with Client(program.address()) as client:
+            answers = [client.exchange(request("GET", "/hello")) for _ in range(3)]
+        assert [answer.status for answer in answers] == [200, 200, 429]
+        answers[2].problem("rate-limited")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
