@@ -15,7 +15,7 @@
 //! or because another lease is better, is lost until the window ends, and never spent twice.
 //!
 //! An entry of which nothing is left, or that is over, makes room for others at once; until one
-//! comes, it still tells the size of the last grant, by which the next one is measured.
+//! comes, it still tells how much of the last grant was used, by which the next one is measured.
 
 use super::Arena;
 use super::key::Key;
@@ -71,7 +71,7 @@ pub enum Spend {
     Short {
         /// What is left.
         left: u32,
-        /// About the size of the last grant; zero if that is not known.
+        /// About how much of the last grant was used; zero if that is not known.
         size: u32,
     },
     /// The store would refuse.
@@ -143,6 +143,15 @@ impl Entry {
         self.count > 0 && self.ends_ms > now_ms && is_near
     }
 
+    /// How much of the last grant was used, as far as its size is known.
+    const fn used(&self) -> u32 {
+        if self.is_exhausted {
+            self.size
+        } else {
+            self.size.saturating_sub(self.count)
+        }
+    }
+
     fn lease(&self, now_ms: u64, law: &Law) -> Option<Lease> {
         (!self.is_exhausted && self.is_live(now_ms, law.length())).then(|| Lease {
             left: self.count,
@@ -167,7 +176,7 @@ impl Arena {
             let Some(mut entry) = known.map(|known| Entry::unpack(known, now_ms)) else {
                 return Step::Keep(Spend::Absent);
             };
-            let size = entry.size;
+            let size = entry.used();
             let (left, ends_ms) = (entry.count, entry.ends_ms);
             if !entry.is_live(now_ms, law.length()) {
                 Step::Keep(Spend::Short { left: 0, size })
@@ -186,7 +195,7 @@ impl Arena {
                     left: entry.count,
                     taken: Grant {
                         count: cost,
-                        size,
+                        size: entry.size,
                         bucket: nearest(law.bucket(ends_ms), entry.bucket, BUCKET_BITS),
                         expires_ms: ends_ms,
                     },
@@ -286,7 +295,14 @@ impl Arena {
             let known = known.map(|known| Entry::unpack(known, now_ms));
             let lease = known.and_then(|known| known.lease(now_ms, law));
             match (known, lease) {
-                (Some(entry), Some(_)) => Step::Put(Entry { count: 0, ..entry }.pack(), lease),
+                (Some(entry), Some(_)) => {
+                    let rest = Entry {
+                        count: 0,
+                        size: entry.used(),
+                        ..entry
+                    };
+                    Step::Put(rest.pack(), lease)
+                }
                 _ => Step::Keep(None),
             }
         };

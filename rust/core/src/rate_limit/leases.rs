@@ -19,23 +19,23 @@ struct Held {
     policy: usize,
     digest: String,
     law: Law,
-    /// What was left when it was last looked at.
-    left: u32,
+    /// What was left when it was last looked at, if it was.
+    left: Option<u32>,
 }
 
 impl HeldLeases {
-    /// Watch a lease that was brought, of which so much is left.
-    pub(super) fn watch(&self, acquire: &Acquire, left: u32) {
+    /// Watch a lease that was brought.
+    pub(super) fn watch(&self, acquire: &Acquire) {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let is_known = held.contains_key(&acquire.key);
-        if left == 0 || (held.len() >= MOST_WATCHED && !is_known) {
+        if held.len() >= MOST_WATCHED && !is_known {
             return;
         }
         let lease = Held {
             policy: acquire.policy,
             digest: acquire.digest.clone(),
             law: acquire.law,
-            left,
+            left: None,
         };
         held.insert(acquire.key, lease);
     }
@@ -48,8 +48,8 @@ impl HeldLeases {
             let Some(found) = arena.lease(key, &lease.law, now_ms) else {
                 return false;
             };
-            if found.left != lease.left {
-                lease.left = found.left;
+            if lease.left != Some(found.left) {
+                lease.left = Some(found.left);
                 return true;
             }
             if let Some(taken) = arena.withdraw(key, &lease.law, now_ms) {

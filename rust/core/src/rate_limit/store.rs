@@ -101,8 +101,8 @@ impl RateLimits {
         }
     }
 
-    /// How much to ask for ahead: twice as much as the last time that it was used up. So a key that
-    /// is asked for once leaves nothing unused, and a busy one soon needs few questions.
+    /// How much to ask for ahead: twice as much as was used the last time. So a key that is asked
+    /// for once leaves nothing unused, and a busy one soon needs few questions.
     fn lease_size(&self, key: Key, law: &Law, cost: u32, now_ms: u64) -> u32 {
         match self.arena.spend(key, law, now_ms, cost) {
             Spend::Short { size, .. } => {
@@ -201,8 +201,8 @@ impl RateLimits {
                 resets_ms: lease.expires_ms,
             };
             self.arena.set_information(*key, &information);
-            if is_held {
-                self.leases.watch(acquire, surplus);
+            if is_held && surplus > 0 {
+                self.leases.watch(acquire);
             }
         }
         Outcome::Granted {

@@ -29,7 +29,7 @@ fn a_lease_is_spent_to_its_last_unit() {
     assert_eq!(arena.spend(key, &law, T, 4), spent(4, 6));
     assert_eq!(
         arena.spend(key, &law, T, 7),
-        Spend::Short { left: 6, size: 8 }
+        Spend::Short { left: 6, size: 2 }
     );
     assert_eq!(arena.spend(key, &law, T + 699, 6), spent(6, 0));
     assert_eq!(
@@ -44,16 +44,17 @@ fn a_lease_ends_and_leaves_its_size() {
     let law = law(100, 1000);
     let key = key(&arena, 1);
     assert!(arena.deposit(key, &law, T, &grant(16, T / 1000, T + 700)));
+    let _ = arena.spend(key, &law, T, 12);
     assert_eq!(
         arena.spend(key, &law, T + 700, 1),
-        Spend::Short { left: 0, size: 16 }
+        Spend::Short { left: 0, size: 12 }
     );
     assert_eq!(arena.withdraw(key, &law, T + 700), None);
     assert!(!arena.deposit(key, &law, T + 700, &grant(1, T / 1000, T + 700)));
     // Neither does it come back to life when the clock is set back.
     assert_eq!(
         arena.spend(key, &law, T - 5000, 1),
-        Spend::Short { left: 0, size: 16 }
+        Spend::Short { left: 0, size: 12 }
     );
 }
 
@@ -97,7 +98,7 @@ fn what_is_left_is_withdrawn_once() {
     assert_eq!(arena.withdraw(key, &law, T), None);
     assert_eq!(
         arena.spend(key, &law, T, 1),
-        Spend::Short { left: 0, size: 4 }
+        Spend::Short { left: 0, size: 0 }
     );
 }
 
