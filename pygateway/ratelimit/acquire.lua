@@ -7,10 +7,10 @@
 -- ARGV[3]  want: how much to charge at most; below 0, how much to give back
 -- ARGV[4]  least: what must be admitted for anything to be charged
 -- ARGV[5]  divisor: no more than `least` or this part of what remains is granted
--- ARGV[6]  debt_bucket, and what was admitted without us
+-- ARGV[6]  debt_bucket, and what was admitted without us; absent if that is nothing
 -- ARGV[7]    in the bucket before it, and
 -- ARGV[8]    in it
--- ARGV[9]  the bucket in which was charged what is given back
+-- ARGV[9]  when giving back, the bucket in which was charged what is given back
 -- ARGV[10] the time in ms, instead of our own: for tests alone, which must see windows pass faster
 --          than real ones do. Gateways never say it, so that their clocks need not agree.
 --
@@ -75,9 +75,11 @@ local granted = 0
 if want < 0 then
   settle(tonumber(ARGV[9]), want)
 else
-  local debt_bucket = tonumber(ARGV[6])
-  settle(debt_bucket - 1, tonumber(ARGV[7]))
-  settle(debt_bucket, tonumber(ARGV[8]))
+  if ARGV[6] then
+    local debt_bucket = tonumber(ARGV[6])
+    settle(debt_bucket - 1, tonumber(ARGV[7]))
+    settle(debt_bucket, tonumber(ARGV[8]))
+  end
   local left = math.floor(free() / window)
   if least <= left then
     granted = math.min(want, math.max(least, math.floor(left / tonumber(ARGV[5]))))

@@ -226,7 +226,7 @@ class Limiter(Generic[E, U, F]):
         sent = min(acquisition.sent, now)
         try:
             funding = self._gate.fund(unfunded, answers, sent, now, acquisition.earlier)
-        except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+        except BaseException as error:  # a native panic is no Exception
             # An answer that is none of our script's must not cost the request its own.
             self._loop.call_exception_handler({"message": "unusable answers", "exception": error})
             funding = self._gate.fund(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from pygateway.ratelimit.breaker import Breaker, State
 from pygateway.ratelimit.connection import Batch, PipelinedConnection
-from pygateway.ratelimit.refusals import ALIVE, ASK, DEMOTED, MOVED, NO_SCRIPT, kind_of
+from pygateway.ratelimit.refusals import ALIVE, ASK, MOVED, NO_SCRIPT, RECONNECT, kind_of
 from pygateway.ratelimit.script import with_text
 from pygateway.store.redis import translated
 from pygateway.store.store import StoreUnavailable
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 MOST_IN_FLIGHT: Final = 4096
 """Commands that are not answered yet. Redis runs some 100,000 of our scripts in a second, so that
-it could not answer more than these within the default deadline; and they are 2 MB at most."""
+it could not answer more than these within the default deadline; and they take some megabytes at
+most."""
 
 CONNECT_PATIENCE: Final = 3.0
 """Seconds until there is a connection, with all its steps. No request waits for it."""
@@ -207,7 +208,7 @@ class Link:
         else:
             batch.useless = True
             self.problem = str(error)
-        if kind == DEMOTED and self._connection is not None:
+        if kind in RECONNECT and self._connection is not None:
             self._connection.abort(str(error))
 
     def finished(self, batch: Batch) -> None:
@@ -258,7 +259,7 @@ class Link:
         connection = self._connection
         if connection is None or self._breaker.state is State.OPEN:
             for _, asker in pending + again:
-                asker.unanswered(AWAY)
+                self._refuse(asker, AWAY)
             return
         now, sent = self._loop.time(), time()
         batches = []

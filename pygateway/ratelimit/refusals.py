@@ -13,8 +13,9 @@ NO_SCRIPT: Final = "NOSCRIPT"
 MOVED: Final = "MOVED"
 ASK: Final = "ASK"
 
-DEMOTED: Final = "READONLY"
-"""The server is a primary no longer, so that another one is to be looked for at once."""
+RECONNECT: Final = frozenset({"READONLY", "NOAUTH"})
+"""Only a new connection helps: the server is a primary no longer, so that another one is to be
+looked for, or it has been given a password."""
 
 ALIVE: Final = frozenset({NO_SCRIPT, MOVED, ASK, "TRYAGAIN", "WRONGTYPE", "CROSSSLOT"})
 """The server does its work; what it refuses is this command or this key. Everything else (LOADING,

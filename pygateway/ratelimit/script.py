@@ -83,10 +83,11 @@ def acquire(
     debt_current: int,
 ) -> Words:
     """Ask for up to `want`, and for `least` at least; lengths are in milliseconds."""
-    return (
-        *(_CALL, _DIGEST, _ONE_KEY, key, quota, window, want, least, divisor),
-        *(debt_bucket, debt_previous, debt_current, 0),
-    )
+    # Every word is a tenth of a microsecond, and there is hardly ever a debt.
+    words = (_CALL, _DIGEST, _ONE_KEY, key, quota, window, want, least, divisor)
+    if debt_previous or debt_current:
+        return (*words, debt_bucket, debt_previous, debt_current)
+    return words
 
 
 def give_back(key: str, quota: int, window: int, amount: int, bucket: int) -> Words:

@@ -32,21 +32,30 @@ class Cluster:
     """Three primaries without replicas."""
 
     def __init__(self, directory: Path, stack: contextlib.ExitStack) -> None:
-        self.servers: list[RedisServer] = []
-        for name in ("one", "two", "three"):
-            (directory / name).mkdir()
-            options = cluster_options()
-            keep = ("--cluster-require-full-coverage", "no", "--cluster-node-timeout", "2000")
-            server = RedisServer(directory / name, *options, *keep, port=free_port())
-            self.servers.append(stack.enter_context(server))
-            server.bus = options[-1]  # type: ignore[attr-defined]
+        self._buses: dict[int, int] = {}
+        self.servers = [
+            stack.enter_context(self.node(directory / name)) for name in ("one", "two", "three")
+        ]
         for server, (first, last) in zip(self.servers, THIRDS, strict=True):
             server.command("CLUSTER", "ADDSLOTSRANGE", first, last)
-            for other in self.servers:
-                if other is not server:
-                    other.command("CLUSTER", "MEET", "127.0.0.1", server.port, server.bus)  # type: ignore[attr-defined]
+            self.introduce(server)
         wait_until(lambda: all(len(self.slots(each)) == 3 for each in self.servers))
         wait_until(lambda: all(self.well(each) for each in self.servers))
+
+    def node(self, directory: Path) -> RedisServer:
+        """A node that nobody knows yet."""
+        directory.mkdir()
+        port, options = free_port(), cluster_options()
+        self._buses[port] = int(options[-1])
+        keep = ("--cluster-require-full-coverage", "no", "--cluster-node-timeout", "1000")
+        return RedisServer(directory, *options, *keep, port=port)
+
+    def introduce(self, server: RedisServer) -> None:
+        """Have all others know a node."""
+        for other in self.servers:
+            if other is not server:
+                bus = self._buses[server.port]
+                other.command("CLUSTER", "MEET", "127.0.0.1", server.port, bus)
 
     @property
     def url(self) -> str:
@@ -125,6 +134,31 @@ def test_a_node_that_is_away_takes_only_its_keys_with_it(cluster: Cluster) -> No
         second.command("FLUSHALL")
         await until(lambda: gate.stores[-1][2] != incarnation)
         await limiter.close()
+
+    run(scenario())
+
+
+def test_a_replica_takes_over(
+    cluster: Cluster, tmp_path: Path, resources: contextlib.ExitStack
+) -> None:
+    first = cluster.servers[0]
+    replica = resources.enter_context(cluster.node(tmp_path / "four"))
+    cluster.introduce(replica)
+    wait_until(lambda: len(cluster.slots(replica)) == 3)
+    replica.command("CLUSTER", "REPLICATE", cluster.identity(first))
+    wait_until(lambda: replica.command("INFO", "replication")["master_link_status"] == "up")
+    digest = digest_in(THIRDS[0])
+
+    async def scenario() -> None:
+        async with asking(cluster.url) as asked:
+            await until(lambda: len(asked.pipeline.links) == 3 and asked.up)
+            await asked.told(digest, want=4)
+            await in_thread(first.command, "WAIT", 1, 5000)
+            first.kill()
+            await until(lambda: not asked.up)
+            await until(lambda: asked.up)
+            assert (await asked.told(digest)).answer.remaining == 5
+            assert len(asked.pipeline.links) == 3
 
     run(scenario())
 

@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 import structlog
+from redis.asyncio.connection import AbstractConnection
 
 from pygateway.ratelimit import script
 from pygateway.ratelimit.link import AWAY, MOST_IN_FLIGHT, TOO_MANY
+from pygateway.store.store import StoreUnavailable
 from tests.ratelimit.askers import DIGEST, Asked, asking
 from tests.support.certificates import Authority
 from tests.support.loops import in_thread, run, until
@@ -192,10 +194,16 @@ class TestDeadline:
     def test_a_process_that_was_kept_from_running_blames_nobody(self, server: RedisServer) -> None:
         async def scenario() -> None:
             async with asking(server.url, timeout=0.05) as asked:
+                # The script is known from here on.
+                await asked.told("f" * 32)
                 first = asked.ask()
+                # One turn to write it, before anything is read.
                 await asyncio.sleep(0)
-                await asyncio.sleep(0)
-                time.sleep(0.2)  # noqa: ASYNC251 - that is the point
+                end = time.monotonic() + 0.1
+                key = script.window_key("pygateway", "policy", DIGEST)
+                # The loop stands still until the deadline has passed and the answer has come.
+                while not server.command("EXISTS", key) or time.monotonic() < end:
+                    pass
                 await until(lambda: first.told)
                 assert first.answer.granted == 1
 
@@ -207,12 +215,12 @@ class TestDeadline:
                 RespServer(lambda _: HEARTBEAT) as fake,
                 asking(fake.url, timeout=0.1) as asked,
             ):
-                fake.reply = lambda _: None
+                # The answer comes only with that of the heartbeat that asks what is the matter.
+                answers = iter((None, GRANTED + HEARTBEAT))
+                fake.reply = lambda _: next(answers, HEARTBEAT)
                 first = await asked.told()
-                fake.reply = lambda _: HEARTBEAT
-                fake.send(GRANTED)
                 await until(lambda: first.late_replies)
-                await until(lambda: len(fake.commands) >= 3)
+                await until(lambda: asked.link.statistics()["in_flight"] == 0)
                 assert asked.up
                 assert (await asked.told()).replies
                 assert fake.connections == 1
@@ -266,6 +274,50 @@ class TestConnection:
                 assert (await asked.told()).replies
 
         run(scenario())
+
+    def test_whoever_asks_again_when_it_is_cut_is_told_again(self) -> None:
+        async def scenario() -> None:
+            async with RespServer(lambda _: HEARTBEAT) as fake, asking(fake.url) as asked:
+                again: list[Asked] = []
+
+                class Stubborn(Asked):
+                    def unanswered(self, error: StoreUnavailable) -> None:
+                        super().unanswered(error)
+                        again.append(asked.ask())
+
+                fake.reply = lambda _: None
+                asked.link.submit((b"PING",), Stubborn())
+                await until(lambda: [b"PING"] in fake.commands)
+                fake.drop()
+                await until(lambda: again and again[0].told)
+                assert again[0].errors == [AWAY]
+
+        run(scenario())
+
+    def test_a_mistake_of_ours_is_no_reason_to_stay_away(
+        self, server: RedisServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        connect = AbstractConnection.connect
+        failures = [KeyError("x")]
+
+        async def mistaken(self: AbstractConnection) -> None:
+            if failures:
+                raise failures.pop()
+            await connect(self)  # type: ignore[no-untyped-call]
+
+        monkeypatch.setattr(AbstractConnection, "connect", mistaken)
+
+        async def scenario() -> None:
+            async with asking(server.url) as asked:
+                assert (await asked.told()).answer.granted == 1
+
+        with structlog.testing.capture_logs() as logs:
+            run(scenario())
+        assert [line["event"] for line in logs] == [
+            "internal error",
+            "rate limit store is away",
+            "rate limit store is back",
+        ]
 
     def test_a_restart_is_noticed_at_once_and_forgotten_soon(self, server: RedisServer) -> None:
         async def scenario() -> None:
@@ -390,6 +442,7 @@ class TestRefusals:
             b"NOPERM this user has no permissions",
             b"MISCONF Redis is configured to save RDB snapshots",
             b"READONLY You can't write against a read only replica.",
+            b"NOAUTH Authentication required.",
         ],
     )
     def test_a_server_that_cannot_do_its_work_is_away(self, text: bytes) -> None:
@@ -405,7 +458,7 @@ class TestRefusals:
                 assert statistics["errors"][text.split()[0].decode()] >= 1
                 fake.reply = lambda _: HEARTBEAT
                 await until(lambda: asked.up)
-                assert (fake.connections > 1) == text.startswith(b"READONLY")
+                assert (fake.connections > 1) == text.startswith((b"READONLY", b"NOAUTH"))
 
         run(scenario())
 
