@@ -29,6 +29,9 @@ export PYO3_PYTHON := $(abspath $(BIN)/python)
 export VIRTUAL_ENV := $(abspath $(VENV))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# Most tests wait for something; so many run at a time as there are cores. PARALLEL= runs one by one.
+PARALLEL ?= -n auto --dist worksteal
+
 need = { echo "make: $(1)" >&2; exit 1; }
 
 .PHONY: help setup build run test test-large lint bench clean
@@ -47,8 +50,8 @@ run: setup
 test: setup
 	cargo test --quiet --workspace
 	# The door is native, and its model far slower when it is traced: it is tested without coverage.
-	$(BIN)/python -m pytest tests/door
-	$(BIN)/python -m pytest --ignore=tests/door --cov --cov-report=term-missing:skip-covered
+	$(BIN)/python -m pytest $(PARALLEL) tests/door
+	$(BIN)/python -m pytest $(PARALLEL) --ignore=tests/door --cov --cov-report=term-missing:skip-covered
 
 test-large: setup
 	PYGATEWAY_LARGE=1 $(BIN)/python -m pytest tests/services/test_nginx.py -s

@@ -62,7 +62,7 @@ class Limiting:
 
         waiting = batch
 
-        def answered(_exchange: None, _needs: Needs, funding: Funding) -> None:
+        def answered(_exchange: None, funding: Funding) -> None:
             nonlocal left, waiting
             assert funding[0] is not None
             waiting -= 1

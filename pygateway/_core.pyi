@@ -4,6 +4,7 @@ Header names and values, methods, targets and heads are `bytes`, exactly as they
 Times are Unix seconds and are passed in: the core never looks at a clock.
 """
 
+from collections.abc import Sequence
 from typing import Final, Literal, TypeAlias, final
 
 from typing_extensions import disjoint_base
@@ -327,7 +328,7 @@ class Gate:
     def fund(
         self,
         unfunded: Unfunded,
-        answers: list[_Answer | None],
+        answers: Sequence[_Answer | None],
         sent: float,
         now: float,
         earlier: Funding | None = None,

@@ -57,7 +57,7 @@ class Funder(Protocol[U_contra, F]):
     def fund(
         self,
         unfunded: U_contra,
-        answers: list[Answer | None],
+        answers: Sequence[Answer | None],
         sent: float,
         now: float,
         earlier: F | None = None,

@@ -29,7 +29,12 @@ class FakeGate:
         self.picky = False
 
     def fund(
-        self, unfunded: Needs, answers: Sequence[Answer | None], sent: float, now: float
+        self,
+        unfunded: Needs,
+        answers: Sequence[Answer | None],
+        sent: float,
+        now: float,
+        earlier: Funding | None = None,
     ) -> Funding:
         if self.picky and any(answers):
             raise TypeError("not an answer")

@@ -128,7 +128,7 @@ def test_a_node_that_is_away_takes_only_its_keys_with_it(cluster: Cluster) -> No
         assert gate.up
         found: list[Funding] = []
         acquires = [(0, digest_in(slots), 10, 1, 1, 0, 0, 0) for slots in THIRDS]
-        limiter.acquire(None, Needs(acquires), lambda _, __, funding: found.append(funding))
+        limiter.acquire(None, Needs(acquires), lambda _, funding: found.append(funding))
         await until(lambda: found)
         assert [answer and answer.granted for answer in found[0]] == [None, 1, 1]
         second.command("FLUSHALL")
