@@ -21,4 +21,6 @@ if not incarnation then
   incarnation = ARGV[2]
   redis.call('SET', KEYS[2], incarnation)
 end
+-- When nobody has lived for as long as the longest window can count, it means nothing any more.
+redis.call('PEXPIRE', KEYS[2], 172800000)
 return {redis.call('ZCARD', KEYS[1]), incarnation}

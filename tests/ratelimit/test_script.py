@@ -176,7 +176,7 @@ def test_the_heartbeat_counts_the_living(client: redis.Redis) -> None:
     other = do(client, *with_text(heartbeat("beat", "b", 9, 60_000)))
     assert [first, again, other] == [[1, b"7"], [1, b"7"], [2, b"7"]]
     assert client.pttl("{beat}:live") > 59_000
-    assert client.pttl("{beat}:incarnation") == -1
+    assert client.pttl("{beat}:incarnation") > 172_000_000
     seconds, _ = client.time()
     client.zadd("{beat}:live", {"a": int(seconds) * 1000 - 60_001})
     assert do(client, *with_text(heartbeat("beat", "b", 9, 60_000)))[0] == 1
