@@ -68,14 +68,10 @@ def test_least_requests_avoids_the_busy(
         configuration({"app": {"endpoints": [slow.url, quick.url], "balancer": "least_requests"}})
     )
     with contextlib.ExitStack() as stack:
-        stuck = []
         # Two requests at once go to both endpoints; the one at the slow endpoint stays there.
-        while not slow.conversations:
-            client = stack.enter_context(gateway.client())
-            client.send(request())
+        for _ in range(2):
+            stack.enter_context(gateway.client()).send(request())
             gateway.settle()
-            stuck.append(client)
-            assert len(stuck) < 3
         slow.next_request()
         other = stack.enter_context(gateway.client())
         bodies = [other.exchange(request()).body for _ in range(20)]
