@@ -161,7 +161,8 @@ impl<'a> Attempt<'a> {
     /// See how the request would fare at each policy, and charge nothing.
     fn foresee(&mut self) {
         let now_ms = self.now_ms;
-        for measure in &mut self.measures {
+        let undecided = |measure: &&mut Measure<'_>| measure.refused.is_none();
+        for measure in self.measures.iter_mut().filter(undecided) {
             match measure.means {
                 Means::Window(law, key) if matches!(measure.charged, Charged::Nothing) => {
                     let window = self.limits.arena.peek(key, &law, now_ms);

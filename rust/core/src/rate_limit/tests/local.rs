@@ -247,6 +247,8 @@ fn keys_without_a_place_share_one_window() {
         };
         let own = admitted(&request, &gate, NOW, 11);
         assert!(own <= 10);
+        let head = refusal_head(&rejected(at(&request, &gate, NOW)));
+        assert_eq!(values(&head, "X-RateLimit-Remaining"), ["0"]);
         total += own;
         crowded += u32::from(own < 10);
     }
