@@ -4,8 +4,8 @@ They hold the two ends of one unix stream socket. A message is a JSON object beh
 four big-endian bytes. The supervisor begins with `Launch`; the worker answers `Ready` or `Failed`,
 and says `Draining` when it was told to stop. `Revoke` and `AskReport`, each with a number, may
 follow `Launch` at any time, and are answered in their order by `Applied` and `Report` with that
-number. The end of the stream means that the other process is gone: that is what ends workers
-whose supervisor was killed.
+number. A worker that has drained says `Report` once more, unasked. The end of the stream means that
+the other process is gone: that is what ends workers whose supervisor was killed.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 _LENGTH = struct.Struct(">I")
+
+
+UNASKED = 0
+"""The number of a report that answers no question; those of questions begin at 1."""
 
 
 class ChannelClosed(Exception):
@@ -110,7 +114,7 @@ class Report:
     """How the worker is.
 
     Attributes:
-        number: Which question this answers.
+        number: Which question this answers, or `UNASKED`.
         document: What `Gateway.statistics` says, and what the worker adds to it.
     """
 
@@ -155,6 +159,8 @@ class Channel:
         members = {each.name: getattr(message, each.name) for each in fields(message)}
         document = {"kind": _NAMES[type(message)], **members}
         payload = json.dumps(document).encode("ascii")
+        if self._writer.is_closing():
+            raise ChannelClosed
         try:
             self._writer.write(_LENGTH.pack(len(payload)) + payload)
             await self._writer.drain()

@@ -181,8 +181,7 @@ def _limiter(
     config: Config, gate: Gate, arena: Arena | None
 ) -> Limiter[Exchange, Unfunded, Funding] | None:
     """Ask Redis for quotas, where a policy counts there."""
-    shared = any(config.mode_of(policy) != "local" for policy in config.rate_limits.values())
-    if config.redis is None or not shared:
+    if config.redis is None or not config.counts_in_redis():
         return None
     from pygateway.ratelimit.limiter import (  # noqa: PLC0415 - takes its time to import
         Limiter,

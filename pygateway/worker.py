@@ -26,6 +26,7 @@ import uvloop
 
 from pygateway._core import Arena, SpecError
 from pygateway.channel import (
+    UNASKED,
     Applied,
     AskReport,
     Channel,
@@ -138,6 +139,9 @@ async def _work(connection: socket.socket, build: Build) -> int:
     await stop.wait()
     await _drain(gateway, config.timeouts.drain, force, channel)
     await conversation.close()
+    with contextlib.suppress(ChannelClosed):
+        # What was counted since the supervisor last asked would be lost.
+        await channel.send(Report(UNASKED, conversation.report()))
     if feed is not None:
         await feed.close()
     gateway.close()
@@ -213,7 +217,7 @@ class Conversation:
             case Revoke(number, entries):
                 return Applied(number, self._revoke(entries))
             case AskReport(number):
-                return Report(number, self._report())
+                return Report(number, self.report())
         return None
 
     def _revoke(self, entries: list[dict[str, Any]]) -> str | None:
@@ -226,7 +230,8 @@ class Conversation:
             return f"internal error: {type(error).__name__}"
         return None
 
-    def _report(self) -> dict[str, Any]:
+    def report(self) -> dict[str, Any]:
+        """Describe the worker; a mistake in there is a part of it."""
         feed = None if self.feed is None else self.feed.statistics()
         try:
             statistics = self._gateway.statistics()

@@ -4,6 +4,7 @@ import asyncio
 import socket
 
 import pytest
+import uvloop
 
 from pygateway.channel import (
     Applied,
@@ -23,6 +24,7 @@ from tests.support.patience import PATIENCE
 ENTRY = {"jti": "ü", "issuer": None, "expires": 1795475005.3266807}
 MESSAGES: list[Message] = [
     Launch(1, "{}", [3, 4], [ENTRY], 1.5),
+    Launch(1, "{}", [3, 4], [ENTRY], None, 5, 255),
     Launch(1, "{}", []),
     Ready(),
     Draining(),
@@ -50,3 +52,19 @@ def test_messages_arrive_whole_and_in_order() -> None:
         return received
 
     assert asyncio.run(scenario()) == MESSAGES
+
+
+def test_nothing_can_be_said_once_the_other_end_is_known_to_be_gone() -> None:
+    async def scenario() -> None:
+        ours, theirs = socket.socketpair()
+        channel = await Channel.over(ours)
+        theirs.close()
+        async with asyncio.timeout(PATIENCE):
+            with pytest.raises(ChannelClosed):
+                await channel.receive()
+            await channel.close()
+            with pytest.raises(ChannelClosed):
+                await channel.send(Ready())
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(scenario())

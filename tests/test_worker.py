@@ -186,6 +186,22 @@ def test_a_signal_drains(number: signal.Signals) -> None:
         assert worker.exit_code() == 0
 
 
+def test_its_last_words_are_a_report_that_nobody_asked_for() -> None:
+    with started(REAL) as worker:
+        limits = "rate_limits: {all: {by: global, quota: 5, window: 1h}}"
+        route = "{name: hello, respond: {}, rate_limits: [all]}"
+        worker.launch(f"{{{limits}, routes: [{route}]}}")
+        with worker.connect() as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+            assert connection.recv(100).startswith(b"HTTP/1.1 200")
+        worker.process.send_signal(signal.SIGTERM)
+        assert worker.receive() == {"kind": "draining"}
+        report = worker.receive()
+        assert (report["kind"], report["number"]) == ("report", 0)
+        assert report["document"]["rate_limits"]["policies"]["all"]["admitted"] == 1
+        assert worker.exit_code() == 0
+
+
 def test_a_second_signal_ends_at_once() -> None:
     with started() as worker:
         worker.launch(toy("serves"))

@@ -2,6 +2,8 @@
 
 control      what the supervisor offers (a Protocol) and what it answers
 models       the forms of requests and replies, of which the OpenAPI document is made
+measurements what is counted and measured
+metrics      measurements as Prometheus reads them
 application  the paths
 guard        who may ask, and how much: before anything of a request is believed
 problems     errors as application/problem+json

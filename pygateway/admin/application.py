@@ -7,10 +7,12 @@ from typing import Any
 
 from fastapi import FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import PlainTextResponse
 from starlette.exceptions import HTTPException
 
 from pygateway import __version__
 from pygateway.admin.control import Control
+from pygateway.admin.metrics import render
 from pygateway.admin.models import (
     DrainReply,
     ReloadReply,
@@ -46,7 +48,7 @@ def make_application(control: Control) -> FastAPI:
     application = FastAPI(
         title="PyGateway admin",
         version=__version__,
-        description="Health, status, reload, drain and revocations of one gateway.",
+        description="Health, metrics, status, reload, drain and revocations of one gateway.",
         # The pages would load scripts from elsewhere; the document is enough.
         docs_url=None,
         redoc_url=None,
@@ -70,15 +72,22 @@ def _add_health(application: FastAPI, control: Control) -> None:
 
     @application.get("/readyz")
     async def readyz(response: Response) -> dict[str, Any]:
-        """Whether requests are served: 503 while workers are missing, or the gateway drains."""
-        reasons = control.unreadiness()
+        """Whether all requests are served as they should be; if not, 503, and the reasons."""
+        reasons = await control.unreadiness()
         response.status_code = 503 if reasons else 200
         return {"status": "not ready" if reasons else "ok", "reasons": reasons}
 
     @application.get("/status")
     async def status() -> StatusReply:
-        """How workers, keys, revocations and the configuration are."""
+        """How workers, keys, revocations, rate limits and the configuration are."""
         return StatusReply.model_validate(await control.status())
+
+    @application.get("/metrics", response_class=PlainTextResponse)
+    async def metrics(request: Request) -> Response:
+        """Everything that is counted, in Prometheus' text format or, if accepted, OpenMetrics."""
+        accept = ",".join(request.headers.getlist("accept"))
+        text, media_type = render(await control.measurements(), accept)
+        return Response(text, media_type=media_type)
 
 
 def _add_operations(application: FastAPI, control: Control) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from pygateway.admin.measurements import Measurements
 from pygateway.errors import ConfigurationProblem
 from pygateway.revocation.entry import Revocation
 
@@ -75,11 +76,14 @@ class Control(Protocol):
     async def status(self) -> dict[str, Any]:
         """Describe everything."""
 
+    async def measurements(self) -> Measurements:
+        """Give every number."""
+
     async def reload(self) -> Reloaded:
         """Load the configuration again."""
 
     def drain(self) -> None:
         """Stop as TERM would."""
 
-    def unreadiness(self) -> list[str]:
+    async def unreadiness(self) -> list[str]:
         """Give what keeps the gateway from serving; nothing when it is ready."""

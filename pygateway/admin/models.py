@@ -117,3 +117,6 @@ class StatusReply(BaseModel):
     configuration: dict[str, Any]
     workers: list[dict[str, Any]]
     revocations: dict[str, Any]
+    rate_limits: dict[str, Any] = Field(
+        description="The policies and their store, with counts since the gateway started."
+    )

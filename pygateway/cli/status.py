@@ -10,13 +10,17 @@ from typing import Any
 from pygateway.cli.admin_client import add_admin_arguments, ask
 from pygateway.cli.output import Style, print_json, print_table, visible
 
+DECISIONS = ("admitted", "refused", "shadowed", "uncounted", "unavailable", "crowded")
+"""What is counted of each policy, in the order in which it is shown."""
+
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command."""
     parser = commands.add_parser(
         "status",
         help="show how a running gateway is",
-        description="Show workers, keys, revocations and the configuration of a running gateway.",
+        description="Show workers, keys, revocations, rate limits and the configuration of a"
+        " running gateway.",
         allow_abbrev=False,
     )
     add_admin_arguments(parser)
@@ -38,12 +42,18 @@ def handle(arguments: argparse.Namespace) -> int:
     print(f"listens on {', '.join(map(visible, status.get('listeners', ())))}")
     print(_configuration(status["configuration"]))
     print(_revocations(status["revocations"]))
+    limits = status.get("rate_limits", {"policies": {}, "store": None})
+    if limits["policies"]:
+        print(_limits(limits["store"]))
     print()
     print_table(("WORKER", "PID", "STATE", "CONNECTIONS"), _workers(status["workers"]))
     providers = list(_providers(status["workers"]))
     if providers:
         print()
         print_table(("PROVIDER", "WORKER", "KIND", "KEYS"), providers)
+    if limits["policies"]:
+        print()
+        print_table(("POLICY", *map(str.upper, DECISIONS)), _policies(limits["policies"]))
     return 0
 
 
@@ -62,6 +72,22 @@ def _revocations(state: dict[str, Any]) -> str:
     if state["file"] is not None:
         where += f"; kept in {visible(state['file'])}"
     return f"revocations {state['entries']} of {state['maximum']}, {where}"
+
+
+def _limits(store: dict[str, Any] | None) -> str:
+    if store is None:
+        return "rate limits counted on this machine"
+    errors = sum(store["errors"].values())
+    known = f"{store['commands']} commands, {errors} errors, {store['missed']} times no answer"
+    if not store["up"]:
+        return f"rate limits counted in Redis, which is away; {known}"
+    gateways = store["gateways"]
+    return f"rate limits counted in Redis, by {gateways} gateway{'s' * (gateways != 1)}; {known}"
+
+
+def _policies(policies: dict[str, dict[str, int]]) -> Iterator[tuple[str, ...]]:
+    for name, counts in policies.items():
+        yield name, *(str(counts.get(decision, 0)) for decision in DECISIONS)
 
 
 def _workers(workers: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""Tells workers what is revoked, and knows who has not heard.
+"""Tells workers what is revoked, and knows who has not heard; asks them how they are.
 
 A worker is told from the moment it is launched until it has ended, also while it starts or drains.
 One that does not answer in time is named to whoever revokes; if it stays deaf, it is ended, and its
@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from pygateway.admin.control import Unheard
 from pygateway.channel import ChannelClosed
+from pygateway.supervisor.tally import Tally
 from pygateway.telemetry import get_logger
 
 ANSWER_DEADLINE = 1.0
@@ -47,6 +48,9 @@ class Assembly:
         known: Gives what is revoked now, and until when that is fresh.
         answer_deadline: Seconds for a worker to answer.
         deaf_after: Seconds after which one that has not answered is ended.
+
+    Attributes:
+        tally: What all of them have counted, as they have reported.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class Assembly:
         self._known = known
         self._answer_deadline = answer_deadline
         self._deaf_after = deaf_after
+        self.tally = Tally()
         self._workers: dict[int, Listener] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -65,6 +70,10 @@ class Assembly:
         """Tell `worker` from now on; give what was said before, and until when that is fresh."""
         self._workers[worker.pid] = worker
         return self._known()
+
+    def note(self, worker: Listener, report: dict[str, Any]) -> None:
+        """Add up what `worker` has counted."""
+        self.tally.note(worker, report)
 
     def leave(self, worker: Listener) -> None:
         """Tell `worker` no more: it has ended."""
@@ -101,12 +110,16 @@ class Assembly:
             await worker.end_now()
             return None
 
-    async def reports(self) -> list[dict[str, Any]]:
-        """Ask every worker how it is; one that does not answer in time has no report."""
+    async def reports(self, deadline: float | None = None) -> list[dict[str, Any]]:
+        """Ask every worker how it is; one that does not answer in time has no report.
+
+        Args:
+            deadline: Seconds to answer, if they are not the usual ones.
+        """
         workers = sorted(self._workers.values(), key=lambda worker: (worker.slot, worker.pid))
         askings = [self._keep(_ask(worker)) for worker in workers]
         if askings:
-            await asyncio.wait(askings, timeout=self._answer_deadline)
+            await asyncio.wait(askings, timeout=deadline or self._answer_deadline)
         reports = []
         for worker, asking in zip(workers, askings, strict=True):
             document = asking.result() if asking.done() else None

@@ -9,14 +9,27 @@ from time import time
 from typing import Any, Protocol
 
 from pygateway.admin.control import Reloaded, Revoked
+from pygateway.admin.measurements import Measurements
 from pygateway.config import Config
 from pygateway.revocation.entry import Revocation
 from pygateway.revocation.lifetime import needed_life
 from pygateway.revocation.register import Prepared, Register
 from pygateway.supervisor.administration import Administration
 from pygateway.supervisor.assembly import Assembly
+from pygateway.supervisor.limits import (
+    Reports,
+    closed_policies,
+    describe_limits,
+    store_problems,
+    store_state,
+    with_zeros,
+)
 from pygateway.supervisor.listening import Plan
 from pygateway.supervisor.status import ConfigurationState, describe
+
+PROBE_DEADLINE = 0.5
+"""Seconds for workers to say whether they have their store. Who asks for readiness gives up after a
+second, unless told otherwise."""
 
 
 class Operated(Protocol):
@@ -133,13 +146,24 @@ class Operations:
 
     async def status(self) -> dict[str, Any]:
         """Describe everything."""
+        workers = await self.assembly.reports()
         return describe(
             draining=self._supervisor.draining,
             configuration=self._supervisor.configuration,
             listeners=self._supervisor.listeners,
-            unreadiness=self.unreadiness(),
-            workers=await self.assembly.reports(),
+            unreadiness=self._unreadiness(workers),
+            workers=workers,
             revocations=self._register.statistics(),
+            rate_limits=describe_limits(self._config, self.assembly.tally.totals(), workers),
+        )
+
+    async def measurements(self) -> Measurements:
+        """Give every number, as new as workers answer in time."""
+        workers = await self.assembly.reports()
+        return Measurements(
+            counts=with_zeros(self._config, self.assembly.tally.totals()),
+            store=store_state(self._config, workers),
+            last_reload_successful=self._supervisor.configuration.refusal is None,
         )
 
     async def reload(self) -> Reloaded:
@@ -150,8 +174,12 @@ class Operations:
         """Stop as TERM would."""
         self._supervisor.drain()
 
-    def unreadiness(self) -> list[str]:
+    async def unreadiness(self) -> list[str]:
         """Give what keeps the gateway from serving; nothing when it is ready."""
+        asked = bool(closed_policies(self._config))
+        return self._unreadiness(await self.assembly.reports(PROBE_DEADLINE) if asked else [])
+
+    def _unreadiness(self, workers: Reports) -> list[str]:
         reasons = []
         if self._supervisor.draining:
             reasons.append("the gateway is draining")
@@ -161,4 +189,8 @@ class Operations:
         denies = self._config.auth.revocation.when_stale == "deny"
         if denies and fresh_until is not None and time() > fresh_until:
             reasons.append("revocations of other gateways may be missing")
+        closed = closed_policies(self._config)
+        if closed and store_problems(workers):
+            names = ", ".join(closed)
+            reasons.append(f"the rate limit store is away, and requests are refused by: {names}")
         return reasons

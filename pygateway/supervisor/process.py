@@ -52,10 +52,13 @@ class WorkerFailed(GatewayError):
 
 
 class Audience(Protocol):
-    """Who has to be told of every worker there is, because workers are told of revocations."""
+    """Who knows every worker there is: tells them of revocations, adds up what they count."""
 
     def welcome(self, worker: WorkerProcess) -> tuple[list[dict[str, Any]], float | None]:
         """Tell `worker` from now on; give what was said before, and until when that is fresh."""
+
+    def note(self, worker: WorkerProcess, report: dict[str, Any]) -> None:
+        """Take note of how `worker` says that it is; its last report can come after `leave`."""
 
     def leave(self, worker: WorkerProcess) -> None:
         """Tell `worker` no more: it has ended."""
@@ -71,13 +74,20 @@ class WorkerProcess:
         state: `starting`, `ready` or `draining`.
     """
 
-    def __init__(self, slot: int, process: subprocess.Popen[bytes], channel: Channel) -> None:
+    def __init__(
+        self,
+        slot: int,
+        process: subprocess.Popen[bytes],
+        channel: Channel,
+        audience: Audience | None = None,
+    ) -> None:
         self.slot = slot
         self.pid = process.pid
         self.started_at = asyncio.get_running_loop().time()
         self.state = "starting"
         self._process = process
         self._channel = channel
+        self._audience = audience
         self._end = _watch(process)
         loop = asyncio.get_running_loop()
         self._launched: asyncio.Future[Ready | Failed] = loop.create_future()
@@ -122,7 +132,7 @@ class WorkerProcess:
             if counting is not None:
                 counting.release(lane)
             raise
-        worker = cls(slot, process, channel)
+        worker = cls(slot, process, channel, audience)
         if counting is not None:
             worker._end.add_done_callback(lambda _: counting.release(lane))
         known: tuple[list[dict[str, Any]], float | None] = ([], None)
@@ -177,6 +187,8 @@ class WorkerProcess:
             case Draining():
                 self._drains.set()
             case Applied(number) | Report(number):
+                if isinstance(message, Report) and self._audience is not None:
+                    self._audience.note(self, message.document)
                 question = self._questions.pop(number, None)
                 if question is not None and not question.done():
                     question.set_result(message)

@@ -8,6 +8,7 @@ from time import time
 from typing import Any
 
 from pygateway import __version__
+from pygateway.supervisor.limits import store_problems
 
 
 @dataclass
@@ -52,6 +53,7 @@ def describe(
     unreadiness: list[str],
     workers: list[dict[str, Any]],
     revocations: dict[str, Any],
+    rate_limits: dict[str, Any],
 ) -> dict[str, Any]:
     """Join what the parts of a gateway say about themselves."""
     problems = [*unreadiness, *_problems(configuration, workers, revocations)]
@@ -63,6 +65,7 @@ def describe(
         "configuration": configuration.describe(),
         "workers": workers,
         "revocations": revocations,
+        "rate_limits": rate_limits,
     }
 
 
@@ -75,6 +78,7 @@ def _problems(
     feed = revocations["redis"]
     if feed is not None and not feed["connected"]:
         problems.append(f"Redis is not followed: {feed['problem']}")
+    problems += store_problems(workers)
     for worker in workers:
         name = f"worker {worker['worker']} (pid {worker['pid']})"
         report = worker["report"]

@@ -15,6 +15,7 @@ from typing import Any, Self
 import uvloop
 
 from pygateway.admin.control import Reloaded, Revoked
+from pygateway.admin.measurements import Measurements
 from pygateway.admin.server import AdminServer
 from pygateway.config import Admin
 from pygateway.revocation.entry import Revocation
@@ -31,6 +32,7 @@ class NotingControl:
         self.failure: Exception | None = None
         self.drains = 0
         self.reasons: list[str] = []
+        self.measured = Measurements({}, None, last_reload_successful=True)
 
     async def revoke(self, entries: Sequence[Revocation]) -> Revoked:
         if self.failure is not None:
@@ -46,7 +48,8 @@ class NotingControl:
 
     async def status(self) -> dict[str, Any]:
         parts: dict[str, Any] = {"configuration": {}, "workers": [], "revocations": {}}
-        return {"version": "1", "status": "ok", "problems": [], **parts}
+        limits: dict[str, Any] = {"policies": {}, "store": None}
+        return {"version": "1", "status": "ok", "problems": [], "rate_limits": limits, **parts}
 
     async def reload(self) -> Reloaded:
         return self.reloaded
@@ -54,12 +57,17 @@ class NotingControl:
     def drain(self) -> None:
         self.drains += 1
 
-    def unreadiness(self) -> list[str]:
+    async def unreadiness(self) -> list[str]:
         return self.reasons
+
+    async def measurements(self) -> Measurements:
+        return self.measured
 
 
 @dataclass(frozen=True)
 class Reply:
+    """What was answered; the document is JSON if it says so, else text."""
+
     status: int
     headers: dict[str, str]
     document: Any
@@ -120,10 +128,9 @@ class Serving:
             connection.request(method, path, body, sent)
             response = connection.getresponse()
             text = response.read()
-            return Reply(
-                response.status,
-                {name.lower(): value for name, value in response.getheaders()},
-                json.loads(text) if text else None,
-            )
+            fields = {name.lower(): value for name, value in response.getheaders()}
+            if fields.get("content-type", "").partition(";")[0].endswith("json"):
+                return Reply(response.status, fields, json.loads(text))
+            return Reply(response.status, fields, text.decode() if text else None)
         finally:
             connection.close()

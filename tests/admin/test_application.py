@@ -149,7 +149,8 @@ def test_drain(admin: Serving) -> None:
 def test_status_and_the_description_of_everything(admin: Serving) -> None:
     assert admin.ask("GET", "/status").document["status"] == "ok"
     paths = admin.ask("GET", "/openapi.json").document["paths"]
-    assert set(paths) == {"/livez", "/readyz", "/status", "/reload", "/drain", "/revocations"}
+    health = {"/livez", "/readyz", "/status", "/metrics"}
+    assert set(paths) == health | {"/reload", "/drain", "/revocations"}
     assert admin.ask("GET", "/docs").status == 404
 
 

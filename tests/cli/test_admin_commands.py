@@ -110,6 +110,7 @@ def status(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever JSON ha
             {"worker": 1, "pid": 78, "state": "draining", "report": None},
         ],
         "revocations": {"entries": 3, "maximum": 10, "file": None, "redis": None},
+        "rate_limits": {"policies": {}, "store": None},
         **changes,
     }
 
@@ -140,6 +141,38 @@ def test_status_of_a_gateway_in_trouble(run: Run, admin: Serving, at: list[str])
     text = shown(admin, run, at, document)
     assert "pygateway 1: degraded\n  all is lost\n" in text
     assert "Redis not followed, as of 4.0 s ago; kept in /a/b\n" in text
+
+
+def limits(store: dict[str, Any] | None) -> dict[str, Any]:
+    counts = {"admitted": 12345, "refused": 67, "shadowed": 0, "uncounted": 1, "unavailable": 2}
+    return {"policies": {"per-user": {**counts, "crowded": 3}}, "store": store}
+
+
+def test_status_without_policies_says_nothing_of_them(
+    run: Run, admin: Serving, at: list[str]
+) -> None:
+    assert "rate limits" not in shown(admin, run, at, status())
+
+
+def test_status_of_rate_limits(run: Run, admin: Serving, at: list[str]) -> None:
+    text = shown(admin, run, at, status(rate_limits=limits(None)))
+    assert "rate limits counted on this machine\n" in text
+    assert text.endswith(
+        "POLICY    ADMITTED  REFUSED  SHADOWED  UNCOUNTED  UNAVAILABLE  CROWDED\n"
+        "per-user  12345     67       0         1          2            3\n"
+    )
+
+
+def test_status_of_their_store(run: Run, admin: Serving, at: list[str]) -> None:
+    store: dict[str, Any] = {"up": True, "problem": None, "gateways": 1}
+    store |= {"commands": 7, "missed": 3, "errors": {"OOM": 1, "BUSY": 2}}
+    text = shown(admin, run, at, status(rate_limits=limits(store)))
+    known = "7 commands, 3 errors, 3 times no answer\n"
+    assert f"rate limits counted in Redis, by 1 gateway; {known}" in text
+    text = shown(admin, run, at, status(rate_limits=limits({**store, "gateways": 2})))
+    assert f"rate limits counted in Redis, by 2 gateways; {known}" in text
+    text = shown(admin, run, at, status(rate_limits=limits({**store, "up": False})))
+    assert f"rate limits counted in Redis, which is away; {known}" in text
 
 
 def test_status_as_json(run: Run, at: list[str]) -> None:

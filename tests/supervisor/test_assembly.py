@@ -156,6 +156,17 @@ def test_reports() -> None:
     run(scenario)
 
 
+def test_reports_for_which_somebody_has_less_patience() -> None:
+    async def scenario() -> None:
+        everybody = assembly()
+        async with worker(everybody) as made:
+            os.kill(made.pid, signal.SIGSTOP)
+            (report,) = await everybody.reports(0.05)
+            assert report["report"] is None
+
+    run(scenario)
+
+
 def test_a_report_that_fails_or_does_not_come() -> None:
     async def scenario() -> None:
         everybody = Assembly(lambda: ([], None), PATIENCE)

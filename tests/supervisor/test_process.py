@@ -1,16 +1,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import socket
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pygateway.config import load_text
+from pygateway.supervisor.counting import LANES, Counting
 from pygateway.supervisor.process import WorkerFailed, WorkerProcess, describe_end
 from tests.support.patience import PATIENCE
 from tests.toys.program import children, wait_until_gone
@@ -78,6 +82,89 @@ def test_cancelling_a_start_ends_the_worker() -> None:
         with pytest.raises(asyncio.CancelledError):
             await starting
         wait_until_gone(started.pop())
+
+    run(scenario)
+
+
+@contextmanager
+def counting(occupied: int = 0) -> Iterator[Counting]:
+    table = Counting(1024)
+    try:
+        for _ in range(occupied):
+            table.occupy()
+        yield table
+    finally:
+        table.close()
+
+
+async def start_counting(table: Counting, *sockets: socket.socket) -> WorkerProcess:
+    configuration = load_text("routes: [{name: serves, respond: {}}]").to_json()
+    return await WorkerProcess.start(0, configuration, sockets, TOY, counting=table)
+
+
+def test_a_worker_counts_in_its_lane_until_it_has_ended() -> None:
+    async def scenario() -> None:
+        with counting(occupied=3) as table, socket.create_server(("127.0.0.1", 0)) as listener:
+            worker = await start_counting(table, listener)
+            reader, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.write(b"who\n")
+            assert json.loads(await reader.readline())["counting"] == [True, 3]
+            writer.close()
+            assert table.occupy() == 4
+            await worker.end_now()
+            assert table.occupy() == 3
+
+    run(scenario)
+
+
+def test_there_are_only_so_many_workers_that_can_count_together() -> None:
+    async def scenario() -> None:
+        before = set(children(os.getpid()))
+        failure = pytest.raises(WorkerFailed, match="there are 256 workers already")
+        with counting(occupied=LANES) as table, failure:
+            await start_counting(table)
+        assert set(children(os.getpid())) == before
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("command", [("/nowhere/python",), (sys.executable, "-c", "")])
+def test_a_worker_that_does_not_start_gives_its_lane_back(command: tuple[str, ...]) -> None:
+    async def scenario() -> None:
+        with counting() as table:
+            with pytest.raises(WorkerFailed):
+                await WorkerProcess.start(0, "{}", [], command, counting=table)
+            assert table.occupy() == 0
+
+    run(scenario)
+
+
+def test_what_a_worker_reports_is_noted() -> None:
+    class Audience:
+        def __init__(self) -> None:
+            self.noted: list[dict[str, Any]] = []
+            self.left = asyncio.Event()
+
+        def welcome(self, worker: WorkerProcess) -> tuple[list[dict[str, Any]], float | None]:
+            return [], None
+
+        def note(self, worker: WorkerProcess, report: dict[str, Any]) -> None:
+            self.noted.append(report)
+
+        def leave(self, worker: WorkerProcess) -> None:
+            self.left.set()
+
+    async def scenario() -> None:
+        audience = Audience()
+        configuration = load_text("routes: [{name: serves, respond: {}}]").to_json()
+        worker = await WorkerProcess.start(0, configuration, [], TOY, audience=audience)
+        assert audience.noted == []
+        assert [await worker.report()] == audience.noted
+        await worker.stop_accepting()
+        assert await worker.drained(asyncio.get_running_loop().time() + PATIENCE)
+        # What it says last comes before its end is known to those who wait for it.
+        assert len(audience.noted) == 2
+        await audience.left.wait()
 
     run(scenario)
 

@@ -37,7 +37,7 @@ BROKEN = Path(os.environ.get("TOY_DIRECTORY", ".")) / "broken"
 
 
 class ToyGateway:
-    """Speaks lines: `who` gives pid, route and what is revoked, `hold` ends once `go` has come."""
+    """Speaks lines: `who` tells of itself, `hold` ends once `go` has come."""
 
     def __init__(self, config: Config, arena: Arena | None, lane: int) -> None:
         self.counting = (arena is not None, lane)
@@ -80,6 +80,7 @@ class ToyGateway:
                         "route": self.behaviour,
                         "revoked": self.revoked,
                         "fresh_until": self.fresh_until,
+                        "counting": self.counting,
                     }
                     writer.write(json.dumps(answer).encode() + b"\n")
                 else:

@@ -181,6 +181,11 @@ class Config(Section):
             return "local"  # concurrency is each machine's own
         return policy.mode or ("local" if self.redis is None else "leased")
 
+    def counts_in_redis(self) -> bool:
+        """Return whether there is a policy whose windows are counted in Redis."""
+        shared = (self.mode_of(policy) != "local" for policy in self.rate_limits.values())
+        return self.redis is not None and any(shared)
+
     def to_json(self) -> str:
         """Write the whole configuration, secrets included, for `from_json` in a worker.
 

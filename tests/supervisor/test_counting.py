@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from pygateway._core import Arena, Forward, Gate, Reject
+from pygateway.config import load_text
+from pygateway.config.gate_specification import gate_specification
+from pygateway.supervisor.counting import LANES, Counting, NoLaneLeft
+
+NOW = 1_800_000_000.0
+ONE_AT_A_TIME = """
+rate_limits: {slow: {by: global, concurrency: 1}}
+upstreams: {app: {endpoints: ["http://127.0.0.1:9"]}}
+routes: [{name: all, upstream: app, rate_limits: [slow]}]
+"""
+
+
+@pytest.fixture
+def counting() -> Iterator[Counting]:
+    made = Counting(1024)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))
+
+
+def gate(counting: Counting, lane: int) -> Gate:
+    """A worker's gate, which attaches to the table as workers do."""
+    arena = Arena.attach(counting.descriptor)
+    return Gate(gate_specification(load_text(ONE_AT_A_TIME)), os.urandom(32), arena, lane)
+
+
+def ask(gate: Gate) -> object:
+    return gate.decide(b"GET", b"/", [(b"Host", b"a")], gate.peer("127.0.0.1", False), NOW)
+
+
+def test_every_worker_has_a_lane_of_its_own(counting: Counting) -> None:
+    assert [counting.occupy() for _ in range(3)] == [0, 1, 2]
+    counting.release(1)
+    assert [counting.occupy() for _ in range(2)] == [1, 3]
+
+
+def test_there_are_only_so_many_lanes(counting: Counting) -> None:
+    assert {counting.occupy() for _ in range(LANES)} == set(range(LANES))
+    with pytest.raises(NoLaneLeft, match="there are 256 workers already, with those that drain"):
+        counting.occupy()
+    counting.release(77)
+    assert counting.occupy() == 77
+
+
+def test_what_a_worker_had_in_flight_ends_with_it(counting: Counting) -> None:
+    first, second = counting.occupy(), counting.occupy()
+    one, other = gate(counting, first), gate(counting, second)
+    in_flight = [ask(one)]
+    assert isinstance(in_flight[0], Forward)
+    assert isinstance(ask(other), Reject)
+    # Of a worker that was killed nobody has heard that its request is over.
+    counting.release(first)
+    assert isinstance(ask(other), Forward)
+    in_flight.clear()
+
+
+def test_nobody_can_change_the_size_of_the_table(counting: Counting) -> None:
+    size = os.fstat(counting.descriptor).st_size
+    for other in (0, size - 1, size + 1):
+        with pytest.raises(OSError, match=os.strerror(errno.EPERM)):
+            os.ftruncate(counting.descriptor, other)
+    assert os.fstat(counting.descriptor).st_size == size
+
+
+def test_the_table_has_no_name_and_is_not_inherited_by_accident(counting: Counting) -> None:
+    assert os.readlink(f"/proc/self/fd/{counting.descriptor}").endswith(" (deleted)")
+    assert not os.get_inheritable(counting.descriptor)
+
+
+def test_a_table_that_cannot_be_made_leaves_nothing_behind() -> None:
+    before = open_files()
+    with pytest.raises((ValueError, OSError)):
+        Counting(2**60)
+    assert open_files() == before
+
+
+def test_closing_twice_does_nothing() -> None:
+    before = open_files()
+    made = Counting(1024)
+    made.close()
+    made.close()
+    assert open_files() == before
