@@ -1,0 +1,1 @@
+"""Benches of rate limits; `python -m benches.rate_limits` runs them."""
