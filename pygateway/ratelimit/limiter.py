@@ -37,6 +37,9 @@ AHEAD: Final = 2
 """A lease is at most one part of this many, for each gateway, of what remains: should all of them
 ask at the same moment, there is something left for the next to come."""
 
+MOST_LATE: Final = 4096
+"""Late answers that are remembered until the store is back: as many as one server can owe."""
+
 E = TypeVar("E")
 U = TypeVar("U", bound="Unfunded")
 F = TypeVar("F")
@@ -129,6 +132,7 @@ class Limiter(Generic[E, U, F]):
         self._store = (False, 1, 0)
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
+        self._late: list[Refund] = []
         self._counts = {"acquired": 0, "unanswered": 0, "returned": 0, "late": 0}
 
     def start(self) -> None:
@@ -245,13 +249,16 @@ class Limiter(Generic[E, U, F]):
             return
         self._counts["late"] += 1
         policy, digest, _, _, _, bucket, previous, current = acquire
-        self.give_back(
-            (
-                (policy, digest, answer.granted, answer.bucket),
-                (policy, digest, current, bucket),
-                (policy, digest, previous, bucket - 1),
-            )
+        refunds = (
+            (policy, digest, answer.granted, answer.bucket),
+            (policy, digest, current, bucket),
+            (policy, digest, previous, bucket - 1),
         )
+        if self.up:
+            self.give_back(refunds)
+        elif len(self._late) < 3 * MOST_LATE:
+            # Who hung answers late, and counts as away until it has answered in time.
+            self._late += refunds
 
     def _follow(self) -> None:
         """Tell the gate what has changed."""
@@ -265,10 +272,15 @@ class Limiter(Generic[E, U, F]):
             incarnation ^= heartbeat.incarnation or 0
         store = (up, gateways, incarnation)
         if store != self._store:
+            same = incarnation == self._store[2]
             self._store = store
             self._gate.set_store(*store)
             if up:
                 self._answered.set()
+                late, self._late = self._late, []
+                if same:
+                    # One that has lost what it held has charged none of it.
+                    self.give_back(late)
 
     def _beat_later(self) -> None:
         # Gateways that were started together need not ask together.

@@ -187,6 +187,22 @@ def test_what_a_client_does_not_wait_for_is_given_back(
     eventually(lambda: made.current() == 30, "arrival of what was given back")
 
 
+@pytest.mark.parametrize("mode", ["strict", "leased"])
+def test_what_redis_grants_too_late_is_given_back(
+    resources: contextlib.ExitStack, tmp_path: Path, mode: str
+) -> None:
+    made = Limited(resources, tmp_path, mode=mode, failing="open", timeout="50ms")
+    assert made.answers(1) == {200: 1}
+    charged = made.current()
+    made.server.hang()
+    made.answers(60)
+    made.until_away()
+    made.server.go_on()
+    made.until_up()
+    # Whatever Redis has granted to those who did not wait for it is there for others.
+    eventually(lambda: made.current() == charged, "return of late grants")
+
+
 def test_the_state_of_redis_is_told_once_for_every_change(tmp_path: Path) -> None:
     with RedisServer(tmp_path) as server:
         policies = {"p": policy(QUOTA, "60s", "strict", on_store_failure="closed")}
