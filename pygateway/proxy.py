@@ -257,8 +257,10 @@ class Proxy:
         exchange.rounds += 1
         exchange.phase = FUNDING
         if limiter is None or exchange.rounds > MOST_ROUNDS:
-            if exchange.funding is not None:
-                self.give_back(exchange.funding)
+            # The gate takes back what is owed and was about to be told; what was granted goes to
+            # others.
+            now, count = time(), len(unfunded.acquires)
+            self.give_back(self.gate.fund(unfunded, [None] * count, now, now, exchange.funding))
             self.fail(exchange, RateLimitUnavailable("The rate limits change too quickly."))
             return
         exchange.client.deadline = self.sweep.now + limiter.timeout + FUNDING_PATIENCE

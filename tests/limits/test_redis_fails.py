@@ -203,6 +203,23 @@ def test_what_redis_grants_too_late_is_given_back(
     eventually(lambda: made.current() == charged, "return of late grants")
 
 
+def test_what_is_owed_outlives_a_request_that_gives_up(
+    resources: contextlib.ExitStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = Limited(resources, tmp_path)
+    assert made.answers(10) == {200: 10}
+    saved = made.server.saved()
+    made.server.kill()
+    made.until_away()
+    assert made.answers(20) == {200: 20}
+    made.server.start(saved)
+    made.until_up()
+    with monkeypatch.context() as patience:
+        patience.setattr("pygateway.proxy.MOST_ROUNDS", 0)
+        assert made.answers(1) == {503: 1}
+    assert made.answers(QUOTA) == {200: QUOTA - 30, 429: 30}
+
+
 def test_the_state_of_redis_is_told_once_for_every_change(tmp_path: Path) -> None:
     with RedisServer(tmp_path) as server:
         policies = {"p": policy(QUOTA, "60s", "strict", on_store_failure="closed")}
