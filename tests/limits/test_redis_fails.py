@@ -147,7 +147,7 @@ def test_shares_of_the_living_add_up(resources: contextlib.ExitStack, tmp_path: 
 
 @pytest.mark.parametrize("failing", ["local", "open", "closed"])
 def test_redis_hangs(resources: contextlib.ExitStack, tmp_path: Path, failing: str) -> None:
-    made = Limited(resources, tmp_path, failing=failing, timeout="50ms")
+    made = Limited(resources, tmp_path, failing=failing, timeout="200ms")
     assert made.answers(10) == {200: 10}
     made.server.hang()
     # Those that wait for an answer are answered, too.
@@ -223,7 +223,7 @@ def test_what_is_owed_outlives_a_request_that_gives_up(
 def test_the_state_of_redis_is_told_once_for_every_change(tmp_path: Path) -> None:
     with RedisServer(tmp_path) as server:
         policies = {"p": policy(QUOTA, "60s", "strict", on_store_failure="closed")}
-        document = counting(policies, server.url, workers=1)
+        document = counting(policies, server.url, timeout="500ms", workers=1)
         with Program("run", "-c", write(tmp_path / "gateway.yaml", document)) as program:
             fleet = Fleet(program)
 

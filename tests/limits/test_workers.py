@@ -179,6 +179,7 @@ def test_counts_outlive_workers_and_reloads(
     assert (status, told) == (429, '"few";r=0, "many";r=94;t=' + told.rpartition("=")[2])
 
     # A worker dies with what it has in flight: that is free again, and only that.
+    eventually(lambda: sum(fleet.connections()) == 6, "end of the connection that asked")
     worst = max(fleet.reports().items(), key=lambda item: item[1]["connections"])
     lost = worst[1]["connections"]
     pids = {each["worker"]: each["pid"] for each in fleet.admin("/status")["workers"]}
