@@ -130,6 +130,7 @@ class Limiter(Generic[E, U, F]):
         ]
         self._pipeline = pipeline(settings, machine, self._follow)
         self._store = (False, 1, 0)
+        self._incarnation = 0
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
         self._late: list[Refund] = []
@@ -267,13 +268,15 @@ class Limiter(Generic[E, U, F]):
         known = [link.heartbeat for link in links if link.heartbeat.incarnation is not None]
         gateways = max((heartbeat.gateways for heartbeat in known), default=1)
         incarnation = 0
-        for heartbeat in known:
+        # As long as a node has not said so, nobody knows whether the store is the same: 0.
+        for heartbeat in known if len(known) == len(links) else ():
             # One number for all nodes, which is another one when that of any node is.
             incarnation ^= heartbeat.incarnation or 0
         store = (up, gateways, incarnation)
         if store != self._store:
-            same = incarnation == self._store[2]
+            same = incarnation in {0, self._incarnation}
             self._store = store
+            self._incarnation = incarnation or self._incarnation
             self._gate.set_store(*store)
             if up:
                 self._answered.set()

@@ -127,20 +127,27 @@ impl Arena {
         let _ = update(self.crowd_table(), key, law, now_ms, change);
     }
 
-    /// What a key was charged; from now on that is nothing.
+    /// Raise what a key was charged to `to`, in either bucket; by how much that was more. Of several
+    /// that do so at once, each is told another part.
     #[must_use]
-    pub fn take(&self, key: Key, law: &Law, now_ms: u64) -> Window {
-        let mut taken = Window::default();
+    pub fn raise(&self, key: Key, law: &Law, now_ms: u64, to: Window) -> Window {
+        let mut by = Window::default();
         let change = |window| {
-            taken = law.roll(window, now_ms);
-            let bucket = taken.bucket;
-            Window {
-                bucket,
+            let mut raised = law.roll(window, now_ms);
+            by = Window {
+                bucket: raised.bucket,
                 ..Window::default()
+            };
+            if raised.bucket == to.bucket {
+                by.previous = to.previous.saturating_sub(raised.previous);
+                by.current = to.current.saturating_sub(raised.current);
+                raised.previous += by.previous;
+                raised.current += by.current;
             }
+            raised
         };
         match update(self.window_table(), key, law, now_ms, change) {
-            Ok(_) => taken,
+            Ok(_) => by,
             Err(Full) => Window::default(),
         }
     }

@@ -8,6 +8,7 @@ use super::counts::Count;
 use super::fields::{Span, Standing};
 use super::funding::{Funding, Grant, Outcome as Granted, Shortfall};
 use super::policy::Policy;
+use super::store::lease_key;
 use super::{Limited, Outcome, RateLimits, RouteLimits, refusal, unavailable};
 use crate::arena::{Charge, Enter, Grant as Lease, Key, Spend};
 use crate::specification::StoreFailure;
@@ -198,11 +199,12 @@ impl<'a> Attempt<'a> {
         match measure.means {
             Means::Lease { asks } => {
                 let Some(law) = measure.law else { return };
-                let spend = limits.arena.spend(measure.key, &law, now_ms, measure.cost);
+                let key = lease_key(measure.key, &law);
+                let spend = limits.arena.spend(key, &law, now_ms, measure.cost);
                 match spend {
                     Spend::Spent { left, taken } => {
                         measure.charged = Charged::Lease(taken);
-                        let elsewhere = limits.arena.information(measure.key, now_ms);
+                        let elsewhere = limits.arena.information(key, now_ms);
                         let elsewhere = elsewhere.map_or(0, |known| known.remaining);
                         let left = left.saturating_add(elsewhere);
                         measure.left = Some((left, taken.expires_ms.saturating_sub(now_ms)));
@@ -214,7 +216,7 @@ impl<'a> Attempt<'a> {
                     }
                     Spend::Short { .. } | Spend::Absent if asks => {}
                     Spend::Short { .. } | Spend::Absent => {
-                        limits.do_without_store(measure, now_ms);
+                        limits.do_without_store(measure);
                     }
                 }
             }
@@ -319,7 +321,8 @@ impl<'a> Attempt<'a> {
                 (_, Charged::Lease(taken)) => {
                     if let Some(law) = measure.law {
                         // Where it finds no place any more, it is lost until the window ends.
-                        let _ = limits.arena.deposit(measure.key, &law, self.now_ms, &taken);
+                        let key = lease_key(measure.key, &law);
+                        let _ = limits.arena.deposit(key, &law, self.now_ms, &taken);
                     }
                 }
                 _ => {}
@@ -417,10 +420,12 @@ impl<'a> Attempt<'a> {
             if let Some(limit) = measure.policy.concurrency
                 && measure.law.is_none()
             {
+                let count = || self.limits.arena.in_flight(measure.key);
+                let in_flight = measure.in_flight.unwrap_or_else(count);
                 standings.push(Standing {
                     name,
                     quota: limit,
-                    remaining: limit - measure.in_flight.unwrap_or(limit).min(limit),
+                    remaining: limit.saturating_sub(in_flight),
                     window: None,
                 });
             }
@@ -472,7 +477,7 @@ impl RateLimits {
 
     /// Go on without the store, as the policy says.
     #[cold]
-    fn do_without_store(&self, measure: &mut Measure<'_>, now_ms: u64) {
+    fn do_without_store(&self, measure: &mut Measure<'_>) {
         let Some(law) = measure.law else { return };
         measure.means = match measure.policy.on_store_failure {
             StoreFailure::Open => Means::Nothing,
@@ -481,14 +486,8 @@ impl RateLimits {
                 Means::Nobody
             }
             StoreFailure::Local => {
-                if let Some((law, key)) = self.share(law, measure.key, now_ms) {
-                    Means::Window(law, key)
-                } else {
-                    let wait = law.reset_ms(Window::default(), now_ms);
-                    measure.refused = Some(wait);
-                    measure.left = Some((0, wait));
-                    Means::Lease { asks: false }
-                }
+                let (law, key) = self.share(law, measure.key);
+                Means::Window(law, key)
             }
         };
     }

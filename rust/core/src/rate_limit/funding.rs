@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::arena::Key;
-use crate::window::Law;
+use crate::window::{Law, Window};
 
 /// What has to be had from the store.
 #[derive(Debug)]
@@ -27,23 +27,12 @@ pub struct Acquire {
     pub cost: u32,
     /// What is asked for: the cost, or more, to be spent by later requests.
     pub want: u32,
-    /// What was admitted here without the store.
-    pub debt: Debt,
+    /// What was admitted here and the store does not know: it has to be told.
+    pub debt: Window,
     /// The key, as this machine names it.
     pub(super) key: Key,
     /// The law.
     pub(super) law: Law,
-}
-
-/// What was admitted here without the store, which has to be told so.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Debt {
-    /// The bucket of `current`.
-    pub bucket: u64,
-    /// Admitted in the bucket before.
-    pub previous: u32,
-    /// Admitted in the bucket.
-    pub current: u32,
 }
 
 /// What the store answered to an [`Acquire`].

@@ -4,15 +4,16 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::funding::{Acquire, Refund};
+use super::store::lease_key;
 use crate::arena::{Arena, Key};
 use crate::window::Law;
 
 /// Most leases that are watched. What is not watched ends with its window.
 const MOST_WATCHED: usize = 65_536;
 
-/// Leases by key.
+/// Leases by key and quota.
 #[derive(Debug, Default)]
-pub(super) struct HeldLeases(Mutex<HashMap<Key, Held>>);
+pub(super) struct HeldLeases(Mutex<HashMap<(Key, u32), Held>>);
 
 #[derive(Debug)]
 struct Held {
@@ -27,7 +28,7 @@ impl HeldLeases {
     /// Watch a lease that was brought.
     pub(super) fn watch(&self, acquire: &Acquire) {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_known = held.contains_key(&acquire.key);
+        let is_known = held.contains_key(&(acquire.key, acquire.quota));
         if held.len() >= MOST_WATCHED && !is_known {
             return;
         }
@@ -37,22 +38,23 @@ impl HeldLeases {
             law: acquire.law,
             left: None,
         };
-        held.insert(acquire.key, lease);
+        held.insert((acquire.key, acquire.quota), lease);
     }
 
     /// Take those from which nothing was spent since this was last asked.
     pub(super) fn rested(&self, arena: &Arena, now_ms: u64) -> Vec<(Key, Law, Refund)> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut refunds = Vec::new();
-        held.retain(|&key, lease| {
-            let Some(found) = arena.lease(key, &lease.law, now_ms) else {
+        held.retain(|&(key, _), lease| {
+            let at = lease_key(key, &lease.law);
+            let Some(found) = arena.lease(at, &lease.law, now_ms) else {
                 return false;
             };
             if lease.left != Some(found.left) {
                 lease.left = Some(found.left);
                 return true;
             }
-            if let Some(taken) = arena.withdraw(key, &lease.law, now_ms) {
+            if let Some(taken) = arena.withdraw(at, &lease.law, now_ms) {
                 let refund = Refund {
                     policy: lease.policy,
                     digest: std::mem::take(&mut lease.digest),

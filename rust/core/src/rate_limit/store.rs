@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use aws_lc_rs::digest::{SHA256, digest};
 
-use super::funding::{Acquire, Answer, Debt, Funding, Grant, Outcome, Refund, Shortfall};
+use super::funding::{Acquire, Answer, Funding, Grant, Outcome, Refund, Shortfall};
 use super::policy::Policy;
 use super::{RateLimits, milliseconds};
 use crate::arena::{Grant as Lease, Information, Key, Spend};
 use crate::specification::Mode;
-use crate::window::Law;
+use crate::window::{Law, Window};
 
 /// Most that is asked for ahead. Beyond, questions are so rare that their cost is nothing.
 const LARGEST_LEASE: u32 = 10_000;
@@ -50,7 +50,8 @@ impl StoreState {
 impl RateLimits {
     /// Take note of how the store is.
     pub fn set_store(&self, report: &StoreReport) {
-        if report.up {
+        // An unknown one is none.
+        if report.up && report.incarnation != 0 {
             // Whether that is news shows when something is asked for.
             let _ = self.arena.note_incarnation(report.incarnation);
         }
@@ -60,18 +61,13 @@ impl RateLimits {
         self.store.up.store(report.up, Ordering::Release);
     }
 
-    /// What is left of this machine's share of a quota while the store is away, and the key by which
-    /// it is counted; nothing, if the store has granted as much or more to this machine before.
+    /// This machine's share of a quota while the store is away, and the key by which all is counted
+    /// that was admitted or granted to it.
     #[cold]
-    pub(super) fn share(&self, law: Law, key: Key, now_ms: u64) -> Option<(Law, Key)> {
-        let owed = owed(key);
-        let (incarnation, _) = self.arena.incarnations();
-        let spent = self.arena.peek(granted(key, incarnation), &law, now_ms);
-        let spent = law.quota() - law.remaining(spent, now_ms);
+    pub(super) fn share(&self, law: Law, key: Key) -> (Law, Key) {
         // Where there are more gateways than quota, each has one request: none would be an outage.
-        let share = (law.quota() / self.store.gateways()).max(1);
-        let rest = share.saturating_sub(spent);
-        (rest > 0).then(|| (law.with_quota(rest), owed))
+        let share = law.quota() / self.store.gateways();
+        (law.with_quota(share.max(1)), used(key))
     }
 
     /// What to ask the store for.
@@ -104,36 +100,29 @@ impl RateLimits {
     /// How much to ask for ahead: twice as much as was used the last time. So a key that is asked
     /// for once leaves nothing unused, and a busy one soon needs few questions.
     fn lease_size(&self, key: Key, law: &Law, cost: u32, now_ms: u64) -> u32 {
-        match self.arena.spend(key, law, now_ms, cost) {
+        match self.arena.spend(lease_key(key, law), law, now_ms, cost) {
             Spend::Short { size, .. } => {
                 size.saturating_mul(2).clamp(cost, LARGEST_LEASE.max(cost))
             }
             Spend::Spent { taken, .. } => {
                 // Another worker has just got some: it is left to those who come after.
-                let _ = self.arena.deposit(key, law, now_ms, &taken);
+                let _ = self.arena.deposit(lease_key(key, law), law, now_ms, &taken);
                 cost
             }
             _ => cost,
         }
     }
 
-    /// Take what was admitted without the store, and what a store has forgotten.
-    fn take_debt(&self, key: Key, law: &Law, now_ms: u64) -> Debt {
-        let (incarnation, previous) = self.arena.incarnations();
-        let mut debt = Debt::default();
-        let forgotten = (previous != 0 && previous != incarnation)
-            .then(|| self.arena.take(granted(key, previous), law, now_ms));
-        for window in [Some(self.arena.take(owed(key), law, now_ms)), forgotten]
-            .into_iter()
-            .flatten()
-        {
-            if window.previous > 0 || window.current > 0 {
-                debt.bucket = window.bucket;
-                debt.previous = debt.previous.saturating_add(window.previous);
-                debt.current = debt.current.saturating_add(window.current);
-            }
-        }
-        debt
+    /// Take what the store does not know: what was admitted without it, and what it has forgotten.
+    fn take_debt(&self, key: Key, law: &Law, now_ms: u64) -> Window {
+        let all = self.arena.peek(used(key), law, now_ms);
+        self.arena.raise(self.told(key), law, now_ms, all)
+    }
+
+    /// The key of what the present incarnation of the store was told.
+    fn told(&self, key: Key) -> Key {
+        let (incarnation, _) = self.arena.incarnations();
+        key.salted(incarnation | 1 << 63)
     }
 
     /// Take in what the store has answered, in the order in which it was asked; nothing, where it
@@ -175,17 +164,18 @@ impl RateLimits {
     fn take_answer(&self, acquire: &Acquire, answer: Answer, sent: f64, now: f64) -> Outcome {
         let (sent_ms, now_ms) = (milliseconds(sent), milliseconds(now));
         let Acquire { key, cost, law, .. } = acquire;
+        let lease_key = lease_key(*key, law);
         if answer.granted < *cost {
             let until_ms = now_ms + answer.retry_ms;
-            self.arena.exhaust(*key, law, now_ms, until_ms, *cost);
+            self.arena.exhaust(lease_key, law, now_ms, until_ms, *cost);
             return Outcome::Refused { until_ms };
         }
-        let (incarnation, _) = self.arena.incarnations();
-        let charged = answer.granted.saturating_add(acquire.debt.current);
-        // Without a place for it, it is forgotten with the store.
-        let _ = self
-            .arena
-            .charge_unchecked(granted(*key, incarnation), law, now_ms, charged);
+        for key in [used(*key), self.told(*key)] {
+            // Without a place for it, it is forgotten with the store.
+            let _ = self
+                .arena
+                .charge_unchecked(key, law, now_ms, answer.granted);
+        }
         let surplus = answer.granted - cost;
         if self.policies[acquire.policy].mode == Mode::Leased {
             let lease = Lease {
@@ -194,13 +184,13 @@ impl RateLimits {
                 bucket: answer.bucket,
                 expires_ms: sent_ms + answer.reset_ms,
             };
-            let is_held = self.arena.deposit(*key, law, now_ms, &lease);
+            let is_held = self.arena.deposit(lease_key, law, now_ms, &lease);
             let information = Information {
                 remaining: answer.remaining,
                 quota: law.quota(),
                 resets_ms: lease.expires_ms,
             };
-            self.arena.set_information(*key, &information);
+            self.arena.set_information(lease_key, &information);
             if is_held && surplus > 0 {
                 self.leases.watch(acquire);
             }
@@ -212,18 +202,18 @@ impl RateLimits {
         }
     }
 
-    /// What is owed stays owed. All of it counts for the present bucket: rather too long than too
-    /// short.
+    /// What the store was to be told, it was not.
     fn take_failure(&self, acquire: &Acquire, now: f64) -> Outcome {
-        let Debt {
-            previous, current, ..
-        } = acquire.debt;
-        let debt = previous.saturating_add(current);
-        if debt > 0 {
-            let key = owed(acquire.key);
-            let now_ms = milliseconds(now);
-            // Without a place for it, it cannot be remembered.
-            let _ = self.arena.charge_unchecked(key, &acquire.law, now_ms, debt);
+        let Acquire { key, law, debt, .. } = acquire;
+        let now_ms = milliseconds(now);
+        for (bucket, amount) in [
+            (debt.bucket, debt.current),
+            (debt.bucket.saturating_sub(1), debt.previous),
+        ] {
+            if amount > 0 {
+                let told = self.told(*key);
+                self.arena.refund(told, law, now_ms, bucket, amount);
+            }
         }
         Outcome::Failed
     }
@@ -232,27 +222,28 @@ impl RateLimits {
     #[must_use]
     pub fn unused_leases(&self, now: f64) -> Vec<Refund> {
         let now_ms = milliseconds(now);
-        let (incarnation, _) = self.arena.incarnations();
         let rested = self.leases.rested(&self.arena, now_ms).into_iter();
         let refunds = rested.map(|(key, law, refund)| {
-            let Refund { bucket, amount, .. } = refund;
-            let key = granted(key, incarnation);
-            self.arena.refund(key, &law, now_ms, bucket, amount);
+            for key in [used(key), self.told(key)] {
+                let Refund { bucket, amount, .. } = refund;
+                self.arena.refund(key, &law, now_ms, bucket, amount);
+            }
             refund
         });
         refunds.collect()
     }
 }
 
-/// The key of what was admitted without the store. No window has such a length, by which windows
-/// of one key are told apart.
-const fn owed(key: Key) -> Key {
+/// The key of all that was admitted or granted on this machine. No window has such a length, by
+/// which windows of one key are told apart.
+const fn used(key: Key) -> Key {
     key.salted(1 << 62)
 }
 
-/// The key of what an incarnation of the store has granted to this machine.
-const fn granted(key: Key, incarnation: u64) -> Key {
-    key.salted(incarnation | 1 << 63)
+/// The key of what the store has handed out ahead, or refused. Clients whose tiers differ may count
+/// together, but what one of them is refused the other one is not.
+pub(super) fn lease_key(key: Key, law: &Law) -> Key {
+    key.salted(1 << 61 | u64::from(law.quota()))
 }
 
 /// How every machine names a key. Without a secret that all machines share, only a cryptographic

@@ -64,7 +64,7 @@ fn extreme_windows_fit_their_word() {
 }
 
 #[test]
-fn what_was_counted_is_taken_or_given_back() {
+fn what_was_counted_is_given_back() {
     let arena = arena(64);
     let law = law(10, 1000);
     let key = key(&arena, 1);
@@ -73,11 +73,34 @@ fn what_was_counted_is_taken_or_given_back() {
     arena.refund(key, &law, T + 1000, charged.bucket, 3);
     let window = arena.peek(key, &law, T + 1000);
     assert_eq!((window.previous, window.current), (5, 0));
-    let taken = arena.take(key, &law, T + 1000);
-    assert_eq!(taken, window);
-    assert!(arena.take(key, &law, T + 1000).is_empty());
-    assert_eq!(arena.take(key, &law, T + 1000).bucket, T / 1000 + 1);
+    arena.refund(key, &law, T + 1000, charged.bucket, 100);
+    assert!(arena.peek(key, &law, T + 1000).is_empty());
     assert_eq!(admitted(arena.charge(key, &law, T + 1000, 10)).previous, 0);
+}
+
+#[test]
+fn one_window_is_raised_to_another_once() {
+    let arena = arena(64);
+    let law = law(10, 1000);
+    let (from, to) = (key(&arena, 1), key(&arena, 2));
+    let bucket = T / 1000;
+    let raise = |now| {
+        let by = arena.raise(from, &law, now, arena.peek(to, &law, now));
+        (by.bucket, by.previous, by.current)
+    };
+    assert_eq!(raise(T), (bucket, 0, 0));
+    admitted(arena.charge(to, &law, T, 4));
+    admitted(arena.charge(from, &law, T, 1));
+    assert_eq!(raise(T), (bucket, 0, 3));
+    assert_eq!(raise(T), (bucket, 0, 0));
+    admitted(arena.charge(to, &law, T, 2));
+    admitted(arena.charge(to, &law, T + 1500, 1));
+    assert_eq!(raise(T + 1500), (bucket + 1, 2, 1));
+    assert_eq!(raise(T + 1500), (bucket + 1, 0, 0));
+    // Who was charged more stays so.
+    admitted(arena.charge(from, &law, T + 1500, 1));
+    assert_eq!(raise(T + 1500), (bucket + 1, 0, 0));
+    assert_eq!(arena.peek(from, &law, T + 1500).current, 2);
 }
 
 #[test]
@@ -184,9 +207,20 @@ proptest! {
                     }
                 }
                 2 => {
-                    prop_assert_eq!(arena.take(key, law, now), law.roll(known, now));
-                    if !law.roll(known, now).is_empty() {
-                        model.remove(&number);
+                    let rolled = law.roll(known, now);
+                    prop_assert_eq!(arena.peek(key, law, now), rolled);
+                    let to = Window {
+                        previous: rolled.previous.max(cost),
+                        ..rolled
+                    };
+                    // A window of which nothing is known finds a place, or does not.
+                    if !rolled.is_empty() {
+                        let by = arena.raise(key, law, now, to);
+                        prop_assert_eq!(by.previous, to.previous - rolled.previous);
+                        prop_assert_eq!(by.current, 0);
+                        if to != rolled {
+                            model.insert(number, to);
+                        }
                     }
                 }
                 _ => match arena.charge(key, law, now, cost) {

@@ -205,6 +205,72 @@ fn a_store_that_has_forgotten_is_told_what_it_had_granted() {
 }
 
 #[test]
+fn a_store_that_forgets_again_and_again_is_told_everything_each_time() {
+    let gate = shared(&json!({"mode": "strict"}));
+    for _ in 0..3 {
+        let shortfall = unfunded(at(&get("/"), &gate, NOW));
+        drop(fund(&gate, &shortfall, &[Some(answer(1, 7))], NOW));
+    }
+    for incarnation in 2..5 {
+        set_store(&gate, true, 1, incarnation);
+    }
+    let shortfall = unfunded(at(&get("/"), &gate, NOW));
+    assert_eq!(shortfall.acquires[0].debt.current, 3);
+    drop(fund(&gate, &shortfall, &[Some(answer(1, 6))], NOW));
+    assert_eq!(
+        unfunded(at(&get("/"), &gate, NOW)).acquires[0].debt.current,
+        0
+    );
+    set_store(&gate, true, 1, 5);
+    assert_eq!(
+        unfunded(at(&get("/"), &gate, NOW)).acquires[0].debt.current,
+        4
+    );
+    // One that is not known is none.
+    set_store(&gate, true, 1, 0);
+    assert_eq!(
+        unfunded(at(&get("/"), &gate, NOW)).acquires[0].debt.current,
+        0
+    );
+}
+
+#[test]
+fn a_debt_of_the_bucket_before_is_told_as_such() {
+    let gate = shared_in(&arena(), &json!({}));
+    assert_eq!(admitted(&get("/"), &gate, NOW + 9.0, 4), 4);
+    set_store(&gate, true, 1, 1);
+    for _ in 0..2 {
+        let shortfall = unfunded(at(&get("/"), &gate, NOW + 11.0));
+        let debt = shortfall.acquires[0].debt;
+        assert_eq!(
+            (debt.bucket, debt.previous, debt.current),
+            (173_113_521, 4, 0)
+        );
+        drop(fund(&gate, &shortfall, &[None], NOW + 11.0));
+    }
+}
+
+#[test]
+fn a_refusal_of_one_tier_is_none_of_another() {
+    // A key that clients share whose quotas differ: here by two gates over one arena.
+    let arena = arena();
+    let with_quota = |quota: u32| {
+        let window = json!({"window": {"quota": quota, "length": 10_000}});
+        let gate = shared_in(&arena, &window);
+        set_store(&gate, true, 1, 1);
+        gate
+    };
+    let (basic, gold) = (with_quota(10), with_quota(100));
+    let shortfall = unfunded(at(&get("/"), &basic, NOW));
+    drop(fund(&basic, &shortfall, &[Some(answer(0, 0))], NOW));
+    rejected(at(&get("/"), &basic, NOW));
+    let shortfall = unfunded(at(&get("/"), &gold, NOW));
+    drop(fund(&gold, &shortfall, &[Some(answer(9, 50))], NOW));
+    forwarded(at(&get("/"), &gold, NOW));
+    rejected(at(&get("/"), &basic, NOW));
+}
+
+#[test]
 fn what_the_store_has_granted_counts_when_it_is_away() {
     let gate = shared(&json!({"mode": "strict"}));
     for _ in 0..3 {
