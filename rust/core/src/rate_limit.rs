@@ -135,6 +135,8 @@ impl RateLimits {
             return Ok(None);
         }
         let counts = policies.iter().map(|_| Counts::default()).collect();
+        // Who counts alone has nobody who would say so.
+        arena.occupy_lane(lane);
         Ok(Some(Self {
             origin: ORIGINS.fetch_add(1, Ordering::Relaxed),
             policies,
