@@ -155,6 +155,10 @@ fn requests_in_flight_are_counted_until_they_end() {
     assert_eq!(values(&head, "RateLimit"), ["\"busy\";r=0"]);
     let reject = rejected(at(&get("/"), &gate, NOW));
     assert_eq!(values(&refusal_head(&reject), "Retry-After"), ["1"]);
+    assert_eq!(
+        values(&refusal_head(&reject), "RateLimit"),
+        ["\"busy\";r=0"]
+    );
     first
         .reply
         .limited
