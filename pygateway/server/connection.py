@@ -100,7 +100,11 @@ class ClientConnection(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
         self.write = self._transport.write
         server = self._server
-        self.peer = server.identify(self._transport)
+        peer = server.identify(self._transport)
+        if peer is None:
+            self.abort()
+            return
+        self.peer = peer
         self.deadline = server.sweep.now + server.timeouts.header
         if not server.admit(self):
             self._refuse("overloaded", "The gateway serves as many connections as it may.")

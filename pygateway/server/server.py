@@ -94,10 +94,19 @@ class Server:
                     )
                 )
 
-    def identify(self, transport: asyncio.Transport) -> Peer:
-        """Tell the gate who has connected."""
+    def identify(self, transport: asyncio.Transport) -> Peer | None:
+        """Tell the gate who has connected; None where the client has gone before it was accepted.
+
+        Its socket has no address any more, but what it has sent can still be read. It must not be
+        taken for the peer of a unix socket, which has no address either and is trusted.
+        """
         name = transport.get_extra_info("peername")
-        address = name[0].partition("%")[0] if isinstance(name, tuple) else ""
+        if isinstance(name, tuple):
+            address = name[0].partition("%")[0]
+        elif transport.get_extra_info("socket").family == socket.AF_UNIX:
+            address = ""
+        else:
+            return None
         secure = transport.get_extra_info("ssl_object") is not None
         return self._gate.peer(address, secure)
 

@@ -311,3 +311,42 @@ def test_a_reset_while_the_request_is_being_sent_is_a_502(proxied: Proxied) -> N
         response = client.response()
         response.problem("upstream-unreachable")
         assert response.closes
+
+
+def test_a_client_gone_before_it_was_accepted_is_not_taken_for_a_trusted_one(
+    proxied: Proxied,
+) -> None:
+    """Its socket has lost its address, as that of a unix socket's client has none."""
+    gateway, upstream = proxied()
+    clients = [gateway.client() for _ in range(10)]
+    for client in clients:
+        client.send(request())
+    for client in clients:
+        # Now connections to the upstream are idle, on which a request would go out at once.
+        assert client.response().status == 200
+        upstream.next_request()
+    held, go = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        held.set()
+        wait(go, "the test's word")
+
+    holding = threading.Thread(target=gateway.call, args=(hold,))
+    holding.start()
+    wait(held, "the gateway's loop")
+    lines = ("X-Forwarded-For: 203.0.113.9", "X-Request-ID: forged", "X-Forwarded-Proto: https")
+    for _ in range(30):
+        gone = gateway.client()
+        gone.send(request("GET", "/gone", *lines))
+        gone.reset()
+    go.set()
+    holding.join()
+    gateway.settle()
+    for client in clients:
+        assert client.exchange(request("GET", "/stayed")).status == 200
+        received = upstream.next_request()
+        assert received.target == "/stayed"
+        assert received.header("X-Forwarded-For") == "127.0.0.1"
+    upstream.no_request()
+    for client in clients:
+        client.close()
