@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pygateway._core import REASONS, Forward, Gate, Reject, Respond, Unverified
+from pygateway._core import REASONS, Forward, Gate, Reject, Respond, Unfunded, Unverified
 from pygateway._core import Peer as NativePeer
 from tests.door.heads import assert_head, combined, parse
 from tests.door.model.fields import connection_options, keeps_alive, stripped
@@ -38,7 +38,7 @@ AUTHORITY = b"origin.internal:9000"
 CONNECTION_ENDS = {"bad-request", "not-implemented", "version-not-supported"}
 """Reasons after which the next bytes of the connection cannot be trusted."""
 
-Decision = Forward | Respond | Reject | Unverified
+Decision = Forward | Respond | Reject | Unverified | Unfunded
 
 
 def complete_head(native: Forward) -> bytes:
@@ -169,7 +169,9 @@ def described(native: Decision) -> str:
     """A decision in words, for failures."""
     if isinstance(native, Reject):
         return f"{native.reason}: {native.detail}"
-    return repr(native.head) if isinstance(native, Forward) else native.kind
+    if isinstance(native, Forward):
+        return repr(native.head)
+    return "unfunded" if isinstance(native, Unfunded) else native.kind
 
 
 def assert_common(native: Decision, request: Request, keep_alive: bool) -> None:

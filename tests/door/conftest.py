@@ -7,7 +7,9 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest.register_assert_rewrite("tests.door.comparison", "tests.door.heads")
+pytest.register_assert_rewrite(
+    "tests.door.comparison", "tests.door.heads", "tests.door.limit_comparison"
+)
 
 settings.register_profile(
     "door",

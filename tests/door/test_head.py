@@ -6,8 +6,8 @@ import httptools
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from pygateway._core import Forward, Gate, ProtocolError, Reject, Respond, Unverified
-from tests.door.comparison import CLIENT, NOW, SEED
+from pygateway._core import Forward, Gate, ProtocolError, Reject, Unfunded
+from tests.door.comparison import CLIENT, NOW, SEED, Decision
 from tests.door.model.specification import Route, Specification
 from tests.door.strategies.common import Asked
 from tests.door.strategies.framing import framed_requests
@@ -15,7 +15,6 @@ from tests.door.strategies.requests import busy_requests
 from tests.door.strategies.responses import Answered, upstream_responses
 
 Fields = list[tuple[bytes, bytes]]
-Decision = Forward | Respond | Reject | Unverified
 
 SPECIFICATION = Specification(routes=(Route(name="all", paths=("/*",)),))
 VERSIONS = {10: b"HTTP/1.0", 11: b"HTTP/1.1"}
@@ -60,6 +59,7 @@ def facts(decision: Decision) -> tuple[object, ...]:
     )
     if isinstance(decision, Forward):
         return (*common, decision.head, decision.upgrade)
+    assert not isinstance(decision, Unfunded)
     return (*common, decision.reason if isinstance(decision, Reject) else decision.kind)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from tests.door.model.authentication.specification import Auth, Protection
+from tests.door.model.rate_limits.specification import Applied, Policy
 
 Pair = tuple[str, str]
 
@@ -130,6 +132,7 @@ class Route:
     body_bytes: int | None = None
     cors: Cors | None = None
     auth: Protection | None = None
+    rate_limits: tuple[Applied, ...] = ()
 
     def document(self) -> dict[str, object]:
         security = self.security_headers
@@ -149,6 +152,7 @@ class Route:
             "body_bytes": self.body_bytes,
             "cors": None if self.cors is None else self.cors.document(),
             **({} if self.auth is None else {"auth": self.auth.document()}),
+            **listed("rate_limits", self.rate_limits),
         }
 
 
@@ -182,6 +186,7 @@ class Specification:
     security_headers: tuple[Pair, ...] = ()
     hsts: str | None = None
     auth: Auth | None = None
+    rate_limits: tuple[Policy, ...] = ()
 
     @property
     def identity_names(self) -> set[str]:
@@ -199,6 +204,12 @@ class Specification:
                 "security_headers": [list(pair) for pair in self.security_headers],
                 "hsts": self.hsts,
                 **({} if self.auth is None else {"auth": self.auth.document()}),
+                **listed("rate_limits", self.rate_limits),
                 "routes": [route.document() for route in self.routes],
             }
         ).encode()
+
+
+def listed(name: str, members: Sequence[Applied | Policy]) -> dict[str, object]:
+    """A list that is left out where it is empty."""
+    return {name: [member.document() for member in members]} if members else {}
