@@ -598,8 +598,12 @@ class Unfunded(Decision):
 class Funding:
     """What the store has granted to one request."""
 
-    def refunds(self) -> list[_Refund]:
-        """Take what was granted and not spent, to be given back to the store."""
+    def refunds(self, now: float) -> list[_Refund]:
+        """Take what was granted and not spent, to be given back to the store.
+
+        Args:
+            now: Unix seconds.
+        """
 
 @final
 class Unverified(Decision):

@@ -276,7 +276,7 @@ class Proxy:
 
     def give_back(self, funding: Funding) -> None:
         """Let others have what was granted and not spent."""
-        refunds = funding.refunds()
+        refunds = funding.refunds(time())
         if refunds and self.limiter is not None:
             self.limiter.give_back(refunds)
 

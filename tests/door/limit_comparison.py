@@ -16,7 +16,6 @@ from tests.door.model.rate_limits.client import Client, Key
 from tests.door.model.rate_limits.fields import NAMES, Standing, seconds, written
 from tests.door.model.rate_limits.limits import Admitted, Asking, Grant, Limits, Refused
 from tests.door.model.rate_limits.store import Answer, Store
-from tests.door.model.rate_limits.window import Law
 from tests.door.model.response_head import without
 from tests.door.model.specification import Route, Specification
 from tests.door.model.verdict import Answer as OwnAnswer
@@ -185,13 +184,11 @@ class LimitDoor(AuthDoor):
                 grant.is_open = False
                 digest = self.digests[grant.policy, grant.key]
                 expected.append((grant.policy, digest, grant.cost, grant.answer[2]))
-                policy = self.limits.policies[grant.policy]
-                assert policy.window is not None
-                law = Law(policy.window.quota, policy.window.length)
                 name = grant.policy, grant.key
-                self.store.give_back(name, law, grant.cost, grant.answer[2], now)
-        assert Counter(funding.refunds()) == Counter(expected)
-        assert funding.refunds() == []
+                self.store.give_back(name, grant.law, grant.cost, grant.answer[2], now)
+                self.limits.give_back(grant, grant.law, int(now / 1000 * 1000.0))
+        assert Counter(funding.refunds(now / 1000)) == Counter(expected)
+        assert funding.refunds(now / 1000) == []
 
     def compare_counts(self) -> None:
         said = json.loads(self.native.limit_statistics())

@@ -90,7 +90,7 @@ class Machines:
             self.waiting.append(Waiting(gate, target, key, decision, funding))
             return
         if funding is not None:
-            self.give_back(funding.refunds())
+            self.give_back(funding.refunds(now))
         if isinstance(decision, Forward):
             self.charged.update(COSTS[target])
             self.flying.append(decision)
@@ -122,7 +122,8 @@ class Machines:
     def abandon(self, which: int) -> None:
         """The client has gone, and the answer comes all the same."""
         if self.waiting:
-            self.give_back(self.fund(self.waiting.pop(which % len(self.waiting)), 0).refunds())
+            funding = self.fund(self.waiting.pop(which % len(self.waiting)), 0)
+            self.give_back(funding.refunds(self.now / 1000))
 
     def end(self, which: int) -> None:
         if self.flying:

@@ -244,7 +244,7 @@ def test_a_grant_is_spent_once_and_by_nobody_else() -> None:
     assert isinstance(with_it([HOST, (b"X-Key", b"theirs")]), Unfunded)
     assert isinstance(with_it(mine), Forward)
     assert isinstance(with_it(mine), Unfunded)
-    assert funding.refunds() == []
+    assert funding.refunds(NOW) == []
 
 
 def test_a_grant_of_another_gate_is_worth_nothing() -> None:

@@ -188,7 +188,7 @@ impl Law {
     #[must_use]
     pub fn charge(&self, window: Window, now_ms: u64, cost: u32) -> Option<Window> {
         let rolled = self.roll(window, now_ms);
-        (u64::from(cost) * self.length <= self.room(rolled, now_ms)).then(|| rolled.plus(cost))
+        self.admits(rolled, now_ms, cost).then(|| rolled.plus(cost))
     }
 
     /// Charge a cost whether or not it is admitted. Counts saturate at [`MOST_COUNT`].
@@ -201,7 +201,8 @@ impl Law {
     #[must_use]
     pub fn remaining(&self, window: Window, now_ms: u64) -> u32 {
         let rolled = self.roll(window, now_ms);
-        (self.room(rolled, now_ms) / self.length) as u32
+        let room = self.whole().saturating_sub(self.used(rolled, now_ms));
+        (room / self.length) as u32
     }
 
     /// Milliseconds until a cost is admitted, if nothing else is charged: the least such number. A
@@ -210,7 +211,7 @@ impl Law {
     pub fn retry_ms(&self, window: Window, now_ms: u64, cost: u32) -> u64 {
         let rolled = self.roll(window, now_ms);
         let cost = cost.min(self.quota);
-        if u64::from(cost) * self.length <= self.room(rolled, now_ms) {
+        if self.admits(rolled, now_ms, cost) {
             return 0;
         }
         let room = (u64::from(self.quota) - u64::from(cost)) * self.length;
@@ -244,14 +245,25 @@ impl Law {
         rolled
     }
 
-    /// Quota less estimate of a window that is rolled, times the length; zero if there is none.
+    /// Whether a window that is rolled has room for a cost.
     #[inline]
-    fn room(&self, rolled: Window, now_ms: u64) -> u64 {
+    fn admits(&self, rolled: Window, now_ms: u64, cost: u32) -> bool {
+        self.used(rolled, now_ms) + u64::from(cost) * self.length <= self.whole()
+    }
+
+    /// The quota, times the length.
+    #[inline]
+    const fn whole(&self) -> u64 {
+        self.quota as u64 * self.length
+    }
+
+    /// The estimate of a window that is rolled, times the length.
+    #[inline]
+    fn used(&self, rolled: Window, now_ms: u64) -> u64 {
         // A bucket that another process has seen begin has just begun.
         let elapsed = now_ms.saturating_sub(rolled.bucket * self.length);
-        let previous = u64::from(rolled.previous) * (self.length - elapsed);
-        let current = u64::from(rolled.current) * self.length;
-        (u64::from(self.quota) * self.length).saturating_sub(previous + current)
+        u64::from(rolled.previous) * (self.length - elapsed)
+            + u64::from(rolled.current) * self.length
     }
 }
 

@@ -111,8 +111,8 @@ pub struct Funding(pub funding::Funding);
 #[pymethods]
 impl Funding {
     /// Take what was granted and not spent, to be given back.
-    fn refunds(&self) -> Vec<RefundParts> {
-        refund_parts(self.0.refunds())
+    fn refunds(&self, now: f64) -> Vec<RefundParts> {
+        refund_parts(self.0.refunds(now))
     }
 }
 

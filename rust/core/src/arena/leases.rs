@@ -281,6 +281,29 @@ impl Arena {
         let _ = self.lease_table().update::<Leases, _>(key, now_ms, step);
     }
 
+    /// Until when the store would refuse a cost, in Unix milliseconds, as far as that was noted.
+    #[must_use]
+    pub fn exhausted(&self, key: Key, law: &Law, now_ms: u64, cost: u32) -> Option<u64> {
+        let known = self.lease_table().get::<Leases>(key.salted(law.length()))?;
+        let entry = Entry::unpack(known, now_ms);
+        let is_refused = entry.is_exhausted && cost >= entry.count;
+        (is_refused && entry.is_live(now_ms, law.length())).then_some(entry.ends_ms)
+    }
+
+    /// Forget that the store has refused something: it was given something back.
+    pub fn forgive(&self, key: Key, law: &Law, now_ms: u64) {
+        let step = |known: Option<u128>| {
+            let known = known.map(|known| Entry::unpack(known, now_ms));
+            match known.filter(|known| known.is_exhausted) {
+                Some(entry) => Step::Put(Entry { count: 0, ..entry }.pack(), ()),
+                None => Step::Keep(()),
+            }
+        };
+        let key = key.salted(law.length());
+        // Where there is no entry, there is nothing to forget.
+        let _ = self.lease_table().update::<Leases, _>(key, now_ms, step);
+    }
+
     /// What is left of a key's lease.
     #[must_use]
     pub fn lease(&self, key: Key, law: &Law, now_ms: u64) -> Option<Lease> {

@@ -162,8 +162,10 @@ impl<'a> Attempt<'a> {
     /// See how the request would fare at each policy, and charge nothing.
     fn foresee(&mut self) {
         let now_ms = self.now_ms;
-        let undecided = |measure: &&mut Measure<'_>| measure.refused.is_none();
-        for measure in self.measures.iter_mut().filter(undecided) {
+        for measure in &mut self.measures {
+            if measure.refused.is_some() && measure.left.is_some() {
+                continue;
+            }
             match measure.means {
                 Means::Window(law, key) if matches!(measure.charged, Charged::Nothing) => {
                     let window = self.limits.arena.peek(key, &law, now_ms);
@@ -173,6 +175,9 @@ impl<'a> Attempt<'a> {
                     }
                 }
                 Means::Grant(_) => Self::see_store(self.limits, measure, now_ms),
+                Means::Lease { .. } if matches!(measure.charged, Charged::Nothing) => {
+                    self.limits.see_exhaustion(measure, now_ms);
+                }
                 Means::Nobody => measure.refused = Some(0),
                 _ => {}
             }
@@ -196,6 +201,10 @@ impl<'a> Attempt<'a> {
 
     /// Spend what the store has handed out, or see what it has said.
     fn see_store(limits: &RateLimits, measure: &mut Measure<'a>, now_ms: u64) {
+        // What only reports, and refuses already, takes nothing from those who come after.
+        if measure.refused.is_some() {
+            return;
+        }
         match measure.means {
             Means::Lease { asks } => {
                 let Some(law) = measure.law else { return };
@@ -209,11 +218,7 @@ impl<'a> Attempt<'a> {
                         let left = left.saturating_add(elsewhere);
                         measure.left = Some((left, taken.expires_ms.saturating_sub(now_ms)));
                     }
-                    Spend::Exhausted { until_ms, .. } => {
-                        let wait = until_ms.saturating_sub(now_ms);
-                        measure.refused = Some(wait);
-                        measure.left = Some((0, wait));
-                    }
+                    Spend::Exhausted { .. } => limits.see_exhaustion(measure, now_ms),
                     Spend::Short { .. } | Spend::Absent if asks => {}
                     Spend::Short { .. } | Spend::Absent => {
                         limits.do_without_store(measure);
@@ -308,6 +313,8 @@ impl<'a> Attempt<'a> {
                 (Means::Window(law, key), Charged::Window(bucket)) => {
                     let cost = measure.cost;
                     limits.arena.refund(key, &law, self.now_ms, bucket, cost);
+                    let window = limits.arena.peek(key, &law, self.now_ms);
+                    measure.look(&law, window, self.now_ms);
                 }
                 (Means::Window(law, _), Charged::Crowd(bucket)) => {
                     let crowd = limits
@@ -323,6 +330,9 @@ impl<'a> Attempt<'a> {
                         // Where it finds no place any more, it is lost until the window ends.
                         let key = lease_key(measure.key, &law);
                         let _ = limits.arena.deposit(key, &law, self.now_ms, &taken);
+                        measure.left = measure
+                            .left
+                            .map(|(left, until)| (left.saturating_add(taken.count), until));
                     }
                 }
                 _ => {}
@@ -473,6 +483,23 @@ impl RateLimits {
                 asks: self.store.is_up(),
             },
         }
+    }
+
+    /// Note that the store has refused as much before, and would still.
+    #[cold]
+    fn see_exhaustion(&self, measure: &mut Measure<'_>, now_ms: u64) {
+        let Some(law) = measure.law else { return };
+        let key = lease_key(measure.key, &law);
+        let Some(until_ms) = self.arena.exhausted(key, &law, now_ms, measure.cost) else {
+            return;
+        };
+        // The note ends early, so that the store is asked again; what it had said is kept beside.
+        let said = self.arena.information(key, now_ms);
+        let said = said.filter(|said| said.remaining < measure.cost);
+        let until_ms = said.map_or(until_ms, |said| said.resets_ms.max(until_ms));
+        let wait = until_ms.saturating_sub(now_ms);
+        measure.refused = Some(wait);
+        measure.left = Some((said.map_or(0, |said| said.remaining), wait));
     }
 
     /// Go on without the store, as the policy says.

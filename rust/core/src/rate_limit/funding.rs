@@ -1,8 +1,11 @@
 //! What has to be had from the store before a request may go on, and what came of asking.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::arena::Key;
+use super::milliseconds;
+use super::store::{lease_key, told, used};
+use crate::arena::{Arena, Key};
 use crate::window::{Law, Window};
 
 /// What has to be had from the store.
@@ -55,6 +58,10 @@ pub struct Answer {
 pub struct Funding {
     pub(super) origin: u64,
     pub(super) grants: Vec<Grant>,
+    /// Where the machine counts what it was granted.
+    pub(super) arena: Arc<Arena>,
+    /// Which incarnation of the store has granted it.
+    pub(super) incarnation: u64,
 }
 
 /// What came of one question.
@@ -63,6 +70,7 @@ pub(super) struct Grant {
     pub(super) policy: usize,
     pub(super) digest: String,
     pub(super) key: Key,
+    pub(super) law: Law,
     pub(super) cost: u32,
     pub(super) outcome: Outcome,
     /// Whether the request has spent it, or it was given back.
@@ -107,6 +115,7 @@ impl Grant {
             policy: acquire.policy,
             digest: acquire.digest.clone(),
             key: acquire.key,
+            law: acquire.law,
             cost: acquire.cost,
             outcome,
             settled: AtomicBool::new(!matches!(outcome, Outcome::Granted { .. })),
@@ -119,6 +128,7 @@ impl Grant {
             policy: self.policy,
             digest: self.digest.clone(),
             key: self.key,
+            law: self.law,
             cost: self.cost,
             outcome: self.outcome,
             settled: AtomicBool::new(false),
@@ -145,18 +155,31 @@ impl Funding {
         grants.find(is_meant)
     }
 
-    /// Take what was granted and not spent, to be given back.
+    /// Take what was granted and not spent, to be given back. Whoever was refused because of it need
+    /// not stay so.
     #[must_use]
-    pub fn refunds(&self) -> Vec<Refund> {
+    pub fn refunds(&self, now: f64) -> Vec<Refund> {
+        let now_ms = milliseconds(now);
         let refund = |grant: &Grant| match grant.outcome {
-            Outcome::Granted { bucket, .. } if grant.settle() => Some(Refund {
-                policy: grant.policy,
-                digest: grant.digest.clone(),
-                amount: grant.cost,
-                bucket,
-            }),
+            Outcome::Granted { bucket, .. } if grant.settle() => {
+                self.take_back(grant, bucket, now_ms);
+                Some(Refund {
+                    policy: grant.policy,
+                    digest: grant.digest.clone(),
+                    amount: grant.cost,
+                    bucket,
+                })
+            }
             _ => None,
         };
         self.grants.iter().filter_map(refund).collect()
+    }
+
+    fn take_back(&self, grant: &Grant, bucket: u64, now_ms: u64) {
+        let Grant { key, law, cost, .. } = grant;
+        for key in [used(*key), told(*key, self.incarnation)] {
+            self.arena.refund(key, law, now_ms, bucket, *cost);
+        }
+        self.arena.forgive(lease_key(*key, law), law, now_ms);
     }
 }

@@ -1,6 +1,7 @@
 //! What the limits know of the store, what they ask it for, and what they do with its answers.
 
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -14,6 +15,10 @@ use crate::window::{Law, Window};
 
 /// Most that is asked for ahead. Beyond, questions are so rare that their cost is nothing.
 const LARGEST_LEASE: u32 = 10_000;
+
+/// Longest time in milliseconds for which it is noted that the store refuses a key. Another machine
+/// may give something back meanwhile; and to ask once a second costs nothing.
+const LONGEST_NOTE_MS: u64 = 1000;
 
 /// Bytes of a key's digest: as many as make a collision unthinkable.
 const DIGEST_BYTES: usize = 16;
@@ -121,8 +126,7 @@ impl RateLimits {
 
     /// The key of what the present incarnation of the store was told.
     fn told(&self, key: Key) -> Key {
-        let (incarnation, _) = self.arena.incarnations();
-        key.salted(incarnation | 1 << 63)
+        told(key, self.arena.incarnations().0)
     }
 
     /// Take in what the store has answered, in the order in which it was asked; nothing, where it
@@ -158,6 +162,8 @@ impl RateLimits {
         Funding {
             origin: shortfall.origin,
             grants,
+            arena: Arc::clone(&self.arena),
+            incarnation: self.arena.incarnations().0,
         }
     }
 
@@ -167,7 +173,14 @@ impl RateLimits {
         let lease_key = lease_key(*key, law);
         if answer.granted < *cost {
             let until_ms = now_ms + answer.retry_ms;
-            self.arena.exhaust(lease_key, law, now_ms, until_ms, *cost);
+            let note_ms = until_ms.min(now_ms + LONGEST_NOTE_MS);
+            let information = Information {
+                remaining: answer.remaining,
+                quota: law.quota(),
+                resets_ms: until_ms,
+            };
+            self.arena.set_information(lease_key, &information);
+            self.arena.exhaust(lease_key, law, now_ms, note_ms, *cost);
             return Outcome::Refused { until_ms };
         }
         for key in [used(*key), self.told(*key)] {
@@ -223,9 +236,10 @@ impl RateLimits {
     pub fn unused_leases(&self, now: f64) -> Vec<Refund> {
         let now_ms = milliseconds(now);
         let rested = self.leases.rested(&self.arena, now_ms).into_iter();
+        let (incarnation, _) = self.arena.incarnations();
         let refunds = rested.map(|(key, law, refund)| {
-            for key in [used(key), self.told(key)] {
-                let Refund { bucket, amount, .. } = refund;
+            let Refund { bucket, amount, .. } = refund;
+            for key in [used(key), told(key, incarnation)] {
                 self.arena.refund(key, &law, now_ms, bucket, amount);
             }
             refund
@@ -236,14 +250,19 @@ impl RateLimits {
 
 /// The key of all that was admitted or granted on this machine. No window has such a length, by
 /// which windows of one key are told apart.
-const fn used(key: Key) -> Key {
+pub(super) const fn used(key: Key) -> Key {
     key.salted(1 << 62)
+}
+
+/// The key of what an incarnation of the store was told.
+pub(super) const fn told(key: Key, incarnation: u64) -> Key {
+    key.salted(incarnation | 1 << 63)
 }
 
 /// The key of what the store has handed out ahead, or refused. Clients whose tiers differ may count
 /// together, but what one of them is refused the other one is not.
-pub(super) fn lease_key(key: Key, law: &Law) -> Key {
-    key.salted(1 << 61 | u64::from(law.quota()))
+pub(super) const fn lease_key(key: Key, law: &Law) -> Key {
+    key.salted(1 << 61 | law.quota() as u64)
 }
 
 /// How every machine names a key. Without a secret that all machines share, only a cryptographic

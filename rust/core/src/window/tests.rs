@@ -218,3 +218,18 @@ proptest! {
         prop_assert!(law.remaining(state, early) <= law.remaining(state, late));
     }
 }
+
+#[test]
+fn above_the_quota_nothing_is_admitted_however_little_it_costs() {
+    let law = Law::new(10, 1000).expect("a law");
+    let window = Window {
+        bucket: 5,
+        previous: 0,
+        current: 20,
+    };
+    assert_eq!(law.charge(window, 5500, 0), None);
+    // Half of the next bucket has to pass until twenty weigh no more than ten.
+    assert_eq!(law.retry_ms(window, 5500, 0), 1000);
+    assert!(law.charge(window, 6500, 0).is_some());
+    assert!(law.charge(window, 6499, 0).is_none());
+}

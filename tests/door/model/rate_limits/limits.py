@@ -16,6 +16,9 @@ from tests.door.model.rate_limits.specification import Applied, Policy
 from tests.door.model.rate_limits.store import Answer
 from tests.door.model.rate_limits.window import Law, Window, charged
 
+ASKED_AGAIN = 1000
+"""Milliseconds after which the store is asked again about what it has refused."""
+
 CROWDED = 1000
 """Milliseconds after which somebody may try again who has too many requests in flight."""
 
@@ -29,6 +32,7 @@ class Grant:
     policy: int
     key: Key
     cost: int
+    law: Law
     until: int | None = None
     answer: Answer | None = None
     is_open: bool = False
@@ -121,7 +125,8 @@ class Limits:
         windows: Of policies that count here.
         used: Of other policies: what the store has granted, or was admitted without it.
         told: What of that the store knows.
-        exhausted: By key and quota, until when the store refuses which cost.
+        exhausted: By key and quota, until when it is not asked about which cost.
+        said: By key and quota, what it said was left when it refused, and until when it would.
     """
 
     policies: Sequence[Policy]
@@ -131,6 +136,7 @@ class Limits:
     used: dict[Key, Window] = field(default_factory=dict)
     told: dict[Key, Window] = field(default_factory=dict)
     exhausted: dict[tuple[Key, int], tuple[int, int]] = field(default_factory=dict)
+    said: dict[tuple[Key, int], tuple[int, int]] = field(default_factory=dict)
     in_flight: Counter[Key] = field(default_factory=Counter)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -209,8 +215,9 @@ class Limits:
         elif grant is not None and grant.answer is not None and grant.is_open:
             granted, remaining, _, reset, _ = grant.answer
             measure.grant, measure.left = grant, (remaining + granted - grant.cost, reset)
-        elif (until := self.refused_until(measure, now)) is not None:
-            self.refused(measure, until, now)
+        elif (refusal := self.refusal(measure, now)) is not None:
+            remaining, until = refusal
+            self.refused(measure, until, now, remaining)
         elif self.up and (grant is None or grant.answer is not None):
             measure.asks = True
         elif measure.policy.on_store_failure == "open":
@@ -220,14 +227,21 @@ class Limits:
         else:
             measure.book = self.used
 
-    def refused_until(self, measure: Measure, now: int) -> int | None:
+    def refusal(self, measure: Measure, now: int) -> tuple[int, int] | None:
+        """What is left, and until when it is refused, as far as the store was asked lately."""
         assert measure.law is not None
-        until, cost = self.exhausted.get((measure.key, measure.law.quota), (0, 0))
-        return until if until > now and measure.cost >= cost else None
+        name = measure.key, measure.law.quota
+        until, cost = self.exhausted.get(name, (0, 0))
+        if until <= now or measure.cost < cost:
+            return None
+        remaining, said_until = self.said[name]
+        if remaining >= measure.cost or said_until <= now:
+            return 0, until
+        return remaining, max(until, said_until)
 
-    def refused(self, measure: Measure, until: int, now: int) -> None:
+    def refused(self, measure: Measure, until: int, now: int, remaining: int = 0) -> None:
         measure.wait = max(0, until - now)
-        measure.left = (0, measure.wait)
+        measure.left = (remaining, measure.wait)
 
     def acquire(self, measure: Measure, now: int) -> Acquire:
         assert measure.law is not None
@@ -254,14 +268,16 @@ class Limits:
 
     def take(self, acquire: Acquire, answer: Answer | None, now: int) -> Grant:
         key, law, (bucket, previous, current) = acquire.key, acquire.law, acquire.debt
-        grant = Grant(acquire.policy, key, acquire.cost)
+        grant = Grant(acquire.policy, key, acquire.cost, law)
         if answer is None:
             window = law.rolled(self.told.get(key, Window()), now)
             window = charged(charged(window, -previous, bucket - 1), -current, bucket)
             self.told[key] = window
         elif answer[0] < acquire.cost:
             grant.until = now + answer[4]
-            self.remember_refusal((key, law.quota), grant.until, acquire.cost, now)
+            self.said[key, law.quota] = (answer[1], grant.until)
+            note = min(grant.until, now + ASKED_AGAIN)
+            self.remember_refusal((key, law.quota), note, acquire.cost, now)
         else:
             grant.answer, grant.is_open = answer, True
             for book in (self.used, self.told):
@@ -275,6 +291,14 @@ class Limits:
             self.exhausted[key] = (until, cost)
         elif cost == known_cost:
             self.exhausted[key] = (max(until, known_until), cost)
+
+    def give_back(self, grant: Grant, law: Law, now: int) -> None:
+        """Take back what was granted; whoever was refused because of it need not stay so."""
+        assert grant.answer is not None
+        for book in (self.used, self.told):
+            window = law.rolled(book.get(grant.key, Window()), now)
+            book[grant.key] = charged(window, -grant.cost, grant.answer[2])
+        self.exhausted.pop((grant.key, law.quota), None)
 
     def refuse(self, measures: list[Measure]) -> Refused:
         enforced = [measure for measure in measures if measure.refuses]

@@ -58,7 +58,7 @@ fn the_clients_of_a_trusted_proxy_are_told_apart() {
 }
 
 #[test]
-fn header_fields_count_by_all_their_values() {
+fn header_fields_count_where_they_stand_alone() {
     let by = json!([{"header": "X-Tenant"}]);
     let with = |fields: &'static [(&'static str, &'static str)]| Request { fields, ..get("/") };
     let a = with(&[("X-Tenant", "a")]);
@@ -70,7 +70,17 @@ fn header_fields_count_by_all_their_values() {
         &with(&[("X-Tenant", "a"), ("X-Tenant", "")])
     ));
     assert!(!share(&by, &a, &with(&[])));
-    // Without it, clients count by their address.
+    // Without it, or with one beside, clients count by their address.
+    let twice = [("X-Tenant", "a"), ("x_tenant", "b")];
+    let twice = Request {
+        fields: &twice,
+        ..get("/")
+    };
+    assert!(share(
+        &by,
+        &twice,
+        &with(&[("X-Tenant", "a"), ("X-Tenant", "c")])
+    ));
     assert!(share(&by, &with(&[]), &with(&[])));
     assert!(!share(&by, &from("192.0.2.1"), &from("192.0.2.2")));
 }

@@ -138,7 +138,7 @@ fn a_trusted_peer_says_what_a_request_costs() {
         at(&request, &gate, NOW + 100.0)
     };
     // More than the quota is the whole of it: it could never be had otherwise.
-    forwarded(later("99999999999999999999"));
+    forwarded(later("999999999999999999999999"));
     rejected(later("1"));
 }
 
@@ -171,6 +171,28 @@ fn requests_in_flight_are_counted_until_they_end() {
     rejected(at(&get("/"), &gate, NOW));
     drop((second, third));
     assert_eq!(admitted(&get("/"), &gate, NOW, 2), 2);
+}
+
+#[test]
+fn a_crowd_is_told_about_its_window_as_well() {
+    let gate = gate(&[json!({"concurrency": 1})]);
+    let first = forwarded(at(&get("/"), &gate, NOW));
+    let head = refusal_head(&rejected(at(&get("/"), &gate, NOW)));
+    assert_eq!(values(&head, "X-RateLimit-Remaining"), ["9"]);
+    drop(first);
+}
+
+#[test]
+fn what_was_taken_back_is_not_told_as_spent() {
+    let policies = [
+        json!({"name": "wide", "by": []}),
+        json!({"name": "busy", "by": [], "window": null, "concurrency": 1}),
+    ];
+    let gate = gate(&policies);
+    let first = forwarded(at(&get("/"), &gate, NOW));
+    let head = refusal_head(&rejected(at(&get("/"), &gate, NOW)));
+    assert_eq!(values(&head, "RateLimit")[0].split(';').nth(1), Some("r=9"));
+    drop(first);
 }
 
 #[test]

@@ -64,7 +64,7 @@ fn the_store_is_asked_and_its_grant_is_spent_once() {
     let head = response(&forward, &[]);
     assert_eq!(values(&head, "X-RateLimit-Remaining"), ["7"]);
     assert_eq!(values(&head, "X-RateLimit-Reset"), ["10"]);
-    assert_eq!(funding.refunds(), []);
+    assert_eq!(funding.refunds(NOW), []);
     // Spent is spent, and nothing of it lies about.
     unfunded(again(&gate, &funding, NOW));
     unfunded(at(&get("/"), &gate, NOW));
@@ -75,28 +75,74 @@ fn what_is_not_spent_can_be_given_back_once() {
     let gate = shared(&json!({"mode": "strict"}));
     let shortfall = unfunded(at(&get("/"), &gate, NOW));
     let funding = fund(&gate, &shortfall, &[Some(answer(1, 7))], NOW);
-    let refunds = funding.refunds();
+    let refunds = funding.refunds(NOW);
     assert_eq!(refunds.len(), 1);
     assert_eq!((refunds[0].amount, refunds[0].bucket), (1, 173_113_520));
     assert_eq!(refunds[0].digest, shortfall.acquires[0].digest);
-    assert_eq!(funding.refunds(), []);
+    assert_eq!(funding.refunds(NOW), []);
     unfunded(again(&gate, &funding, NOW));
 }
 
 #[test]
-fn a_refusal_holds_for_all_until_its_time() {
+fn a_refusal_holds_for_all_and_is_looked_at_again_after_a_second() {
     let gate = shared(&json!({"mode": "strict"}));
     let shortfall = unfunded(at(&get("/"), &gate, NOW));
     let funding = fund(&gate, &shortfall, &[Some(answer(0, 0))], NOW);
     let reject = rejected(again(&gate, &funding, NOW));
     assert_eq!(values(&refusal_head(&reject), "Retry-After"), ["4"]);
-    let reject = rejected(at(&get("/"), &gate, NOW + 3.5));
-    assert_eq!(values(&refusal_head(&reject), "Retry-After"), ["1"]);
+    let reject = rejected(at(&get("/"), &gate, NOW + 0.9));
+    let head = refusal_head(&reject);
+    // What the store had said, not when it is asked again.
+    assert_eq!(values(&head, "Retry-After"), ["4"]);
+    assert_eq!(values(&head, "X-RateLimit-Remaining"), ["0"]);
+    unfunded(at(&get("/"), &gate, NOW + 1.1));
+}
+
+#[test]
+fn what_is_given_back_ends_a_refusal() {
+    let gate = shared(&json!({"mode": "strict"}));
+    let first = unfunded(at(&get("/"), &gate, NOW));
+    let second = unfunded(at(&get("/"), &gate, NOW));
+    let granted = fund(&gate, &first, &[Some(answer(1, 0))], NOW);
+    drop(fund(&gate, &second, &[Some(answer(0, 0))], NOW));
+    rejected(at(&get("/"), &gate, NOW));
+    // Its client has left.
+    assert_eq!(granted.refunds(NOW).len(), 1);
+    let third = unfunded(at(&get("/"), &gate, NOW));
+    // Neither is it held against the machine that something was granted and given back.
+    set_store(&gate, true, 1, 2);
     assert_eq!(
-        values(&refusal_head(&reject), "X-RateLimit-Remaining"),
-        ["0"]
+        unfunded(at(&get("/"), &gate, NOW)).acquires[0].debt.current,
+        0
     );
-    unfunded(at(&get("/"), &gate, NOW + 4.1));
+    drop(third);
+}
+
+#[test]
+fn all_that_refuse_are_named_with_the_longest_wait() {
+    let second = json!({"quota": 1, "length": 1000});
+    let policies = [
+        json!({"name": "here", "by": [], "window": second}),
+        json!({"name": SHARED, "by": [], "mode": "strict"}),
+        json!({"name": "other", "by": [], "mode": "strict"}),
+    ];
+    let gate = gate(&policies);
+    set_store(&gate, true, 1, 1);
+    let shortfall = unfunded(at(&get("/"), &gate, NOW));
+    let answers = [
+        Some(answer(0, 0)),
+        Some(Answer {
+            retry_ms: 9000,
+            ..answer(0, 0)
+        }),
+    ];
+    drop(fund(&gate, &shortfall, &answers, NOW));
+    let reject = rejected(at(&get("/"), &gate, NOW));
+    assert_eq!(*reject.refusal.violated, [SHARED.into(), "other".into()]);
+    let head = refusal_head(&reject);
+    assert_eq!(values(&head, "Retry-After"), ["9"]);
+    let standing = values(&head, "RateLimit")[0];
+    assert!(standing.starts_with("\"here\";r=1;"), "{standing}");
 }
 
 #[test]
@@ -313,7 +359,7 @@ fn a_local_policy_beside_refuses_before_the_store_is_asked() {
     let funding = fund(&gate, &late, &[Some(answer(1, 4))], NOW);
     let reject = rejected(again(&gate, &funding, NOW));
     assert_eq!(*reject.refusal.violated, ["here".into()]);
-    assert_eq!(funding.refunds().len(), 1);
+    assert_eq!(funding.refunds(NOW).len(), 1);
 }
 
 #[test]
@@ -327,7 +373,7 @@ fn earlier_grants_go_over_to_the_next_funding() {
         acquires: Vec::new(),
     };
     let funding = limits.fund(&none, &[], (NOW, NOW), Some(&earlier));
-    assert_eq!(earlier.refunds(), []);
+    assert_eq!(earlier.refunds(NOW), []);
     forwarded(again(&gate, &funding, NOW));
 }
 
