@@ -357,8 +357,13 @@ class Gate:
                 nobody knows it, which changes nothing.
         """
 
-    def unused_leases(self, now: float) -> list[_Refund]:
-        """Take what was leased and has rested since this was last asked, to be given back."""
+    def unused_leases(self, now: float, most: int = 1000) -> list[_Refund]:
+        """Take what was leased and has rested since this was last asked, to be given back.
+
+        Args:
+            now: Unix seconds.
+            most: Leases to take at most; others are for the next time.
+        """
 
     def limit_statistics(self) -> bytes:
         """How often which policy decided what: a JSON object, empty if the gate has no limits.

@@ -11,6 +11,10 @@ from .subject import Subject
 from .syntax.headers import is_reserved_in_requests, normal_name
 
 _CREDENTIALS: Final = frozenset({"authorization", "cookie"})
+MOST_WORKERS: Final = 128
+"""Workers whose requests in flight are counted: the table tells 256 apart, and a reload has the new
+ones beside the old ones."""
+
 _ABOUT_WINDOWS: Final = {
     "tiers": "`tiers` are other quotas",
     "cost_header": "costs are taken of a quota",
@@ -36,6 +40,16 @@ def check_rate_limits(subject: Subject) -> None:
         _check_names(subject, [(use.name, (*path, n, "name")) for n, use in enumerate(uses)])
         for number, use in enumerate(uses):
             _check_cost(subject, (*path, number), use.name, use.cost)
+    _check_workers(subject)
+
+
+def _check_workers(subject: Subject) -> None:
+    """Check that workers can be told apart where their requests in flight are counted."""
+    config = subject.config
+    counts = any(policy.concurrency is not None for policy in config.rate_limits.values())
+    if counts and config.worker_count() > MOST_WORKERS:
+        message = f"with `concurrency` in a rate limit there are at most {MOST_WORKERS} workers"
+        subject.error("out-of-range", message, ("workers",), key=True)
 
 
 def _check_limits(subject: Subject, path: Path) -> None:

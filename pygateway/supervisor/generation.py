@@ -49,6 +49,8 @@ class Generation:
         self._command = command
         self._audience = audience
         self._counting = counting
+        policies = config.rate_limits.values()
+        self._tells_apart = any(policy.concurrency is not None for policy in policies)
         self._workers: dict[int, WorkerProcess] = {}
         self._keepers: list[asyncio.Task[None]] = []
 
@@ -82,6 +84,7 @@ class Generation:
             self._command,
             audience=self._audience,
             counting=self._counting,
+            tells_apart=self._tells_apart,
         )
 
     async def _keep(self, slot: int) -> None:

@@ -106,6 +106,7 @@ class WorkerProcess:
         deadline: float = START_DEADLINE,
         audience: Audience | None = None,
         counting: Counting | None = None,
+        tells_apart: bool = True,
     ) -> WorkerProcess:
         """Start a worker and wait until it listens. Cancellation ends it.
 
@@ -117,23 +118,24 @@ class WorkerProcess:
             deadline: Seconds that it has.
             audience: Who is told of the worker until it has ended.
             counting: The table in which it counts with others; None if it counts by itself.
+            tells_apart: Whether what it has in flight is counted there, which takes a lane.
 
         Raises:
             WorkerFailed: It does not listen, and has ended.
         """
         descriptors = [each.fileno() for each in sockets]
         table = None if counting is None else counting.descriptor
-        lane = _occupy(counting)
+        lane = _occupy(counting) if tells_apart else None
         try:
             process, channel = await _spawn(
                 command, descriptors if table is None else [*descriptors, table]
             )
         except BaseException:
-            if counting is not None:
+            if counting is not None and lane is not None:
                 counting.release(lane)
             raise
         worker = cls(slot, process, channel, audience)
-        if counting is not None:
+        if counting is not None and lane is not None:
             worker._end.add_done_callback(lambda _: counting.release(lane))
         known: tuple[list[dict[str, Any]], float | None] = ([], None)
         if audience is not None:
@@ -143,7 +145,9 @@ class WorkerProcess:
             async with asyncio.timeout(deadline):
                 # Nothing is awaited between the welcome and the sending: what is revoked after
                 # the one arrives after the other.
-                await worker._launch(Launch(slot, configuration, descriptors, *known, table, lane))
+                await worker._launch(
+                    Launch(slot, configuration, descriptors, *known, table, lane or 0)
+                )
         except TimeoutError:
             await worker.end_now()
             raise WorkerFailed(f"the worker was not ready within {deadline:g} s") from None
@@ -261,9 +265,9 @@ class WorkerProcess:
         await self.ended()
 
 
-def _occupy(counting: Counting | None) -> int:
+def _occupy(counting: Counting | None) -> int | None:
     try:
-        return 0 if counting is None else counting.occupy()
+        return None if counting is None else counting.occupy()
     except NoLaneLeft as error:
         raise WorkerFailed(str(error)) from None
 

@@ -163,3 +163,10 @@ def test_the_tier_that_could_not_pay_is_named() -> None:
     settings = "by: ip, quota: 5, window: 1s, tiers: {a: 4, b: 3}"
     problem = problem_of(policy(settings, route("[{name: it, cost: 6}]")))
     assert problem.message.endswith("the quota of the tier `b` is 3")
+
+
+def test_workers_that_are_told_apart_are_bounded() -> None:
+    problem = problem_of("rate_limits: {it: {by: ip, concurrency: 1}}\nworkers: 129\n")
+    assert (problem.code, problem.line) == ("out-of-range", 2)
+    assert read("rate_limits: {it: {by: ip, concurrency: 1}}\nworkers: 128\n").workers == 128
+    assert read("workers: 1024\n").workers == 1024

@@ -275,17 +275,23 @@ impl Arena {
         self.header().machine()
     }
 
-    /// Note which life of the store is being talked to; whether that was news. A store that has
-    /// lost its counts has begun another life.
-    #[must_use]
-    pub fn note_incarnation(&self, incarnation: u64) -> bool {
-        self.header().note_incarnation(incarnation)
+    /// Note how many gateways share the store, and which incarnation of it this is: another one has
+    /// lost what it counted. Of one that is 0, nothing is known.
+    pub fn note_store(&self, gateways: u32, incarnation: u64) {
+        self.header().note_store(gateways.into(), incarnation);
     }
 
-    /// The store's current life and the one before; zeros before there was any.
+    /// How many gateways share the store, as far as any worker has heard; at least this one.
     #[must_use]
-    pub fn incarnations(&self) -> (u64, u64) {
-        self.header().incarnations()
+    pub fn gateways(&self) -> u32 {
+        u32::try_from(self.header().store().0).map_or(u32::MAX, |gateways| gateways.max(1))
+    }
+
+    /// The store's incarnation; 0 before there was any.
+    #[must_use]
+    #[inline]
+    pub fn incarnation(&self) -> u64 {
+        self.header().store().1
     }
 
     /// The key of some parts. Where they are split matters: `("a", "bc")` is not `("ab", "c")`.

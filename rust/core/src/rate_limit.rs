@@ -136,7 +136,9 @@ impl RateLimits {
         }
         let counts = policies.iter().map(|_| Counts::default()).collect();
         // Who counts alone has nobody who would say so.
-        arena.occupy_lane(lane);
+        if policies.iter().any(|policy| policy.concurrency.is_some()) {
+            arena.occupy_lane(lane);
+        }
         Ok(Some(Self {
             origin: ORIGINS.fetch_add(1, Ordering::Relaxed),
             policies,

@@ -305,9 +305,10 @@ impl Gate {
     }
 
     /// Take leases that nobody uses, to be given back.
-    fn unused_leases(&self, now: f64) -> Vec<RefundParts> {
+    #[pyo3(signature = (now, most = 1000))]
+    fn unused_leases(&self, now: f64, most: usize) -> Vec<RefundParts> {
         let limits = self.0.rate_limits();
-        refund_parts(limits.map_or_else(Vec::new, |limits| limits.unused_leases(now)))
+        refund_parts(limits.map_or_else(Vec::new, |limits| limits.unused_leases(now, most)))
     }
 
     /// How often which policy decided what, a JSON object.

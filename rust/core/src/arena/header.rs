@@ -6,7 +6,7 @@
 //! | 1 | | number of slots |
 //! | 2 | hash key | |
 //! | 3 | machine | |
-//! | 4 | incarnation of the store before | current one |
+//! | 4 | gateways that share the store | its incarnation |
 //! | 8, 9 | lanes in use, one bit each | |
 //! | 16 | | claims that were ever made |
 //!
@@ -31,7 +31,7 @@ const IDENTITY: usize = 0;
 const SLOTS: usize = 1;
 const HASH_KEY: usize = 2;
 const MACHINE: usize = 3;
-const INCARNATIONS: usize = 4;
+const STORE: usize = 4;
 const LANES: usize = 8;
 const CLAIMS: usize = 16;
 
@@ -81,20 +81,27 @@ impl<'a> Header<'a> {
         self.words[MACHINE].load(SeqCst)
     }
 
-    /// Make an incarnation the current one; whether it was not.
-    pub(super) fn note_incarnation(&self, incarnation: u64) -> bool {
-        let next = |word| {
-            let (_, current) = halves(word);
-            (current != incarnation).then(|| pair(current, incarnation))
+    /// Note what the store has said of itself; of an incarnation that is 0, nothing is known.
+    pub(super) fn note_store(&self, gateways: u64, incarnation: u64) {
+        let word = &self.words[STORE];
+        let next = |known| {
+            let (_, current) = halves(known);
+            let incarnation = if incarnation == 0 {
+                current
+            } else {
+                incarnation
+            };
+            let next = pair(gateways, incarnation);
+            (known != next).then_some(next)
         };
-        let word = &self.words[INCARNATIONS];
-        word.fetch_update(SeqCst, SeqCst, next).is_ok()
+        // Where nothing is new, nothing is written.
+        let _ = word.fetch_update(SeqCst, SeqCst, next);
     }
 
-    /// The current incarnation and the one before.
-    pub(super) fn incarnations(&self) -> (u64, u64) {
-        let (previous, current) = halves(self.words[INCARNATIONS].load(SeqCst));
-        (current, previous)
+    /// How many gateways share the store, and which incarnation of it they do.
+    #[inline]
+    pub(super) fn store(&self) -> (u64, u64) {
+        halves(self.words[STORE].load(SeqCst))
     }
 
     /// Say that a lane is in use, or is not.

@@ -6,10 +6,10 @@
 //! | 1 | claim |
 //! | 41 | tag |
 //! | 36 | when it ends, in milliseconds of Unix time, modulo 2^36 |
-//! | 1 | exhausted: the store has refused |
-//! | 24 | what is left; if exhausted, the cost that was refused |
+//! | 1 | refused: this is the note of a refusal |
+//! | 24 | what is left; of a note, 1 |
 //! | 5 | size of the last grant, as a power of two; 0 for none |
-//! | 20 | number of the store's bucket in which it was charged, modulo 2^20 |
+//! | 20 | number of the store's bucket in which it was charged, modulo 2^20; of a note, when to ask again, in ticks of 64 ms |
 //!
 //! What is granted was charged in the store. So whatever is dropped here, because there is no room
 //! or because another lease is better, is lost until the window ends, and never spent twice.
@@ -26,9 +26,10 @@ const TIME_BITS: u32 = 36;
 const COUNT_BITS: u32 = 24;
 const SIZE_BITS: u32 = 5;
 const BUCKET_BITS: u32 = 20;
+/// Milliseconds by which it is said when to ask again.
+const TICK_MS: u64 = 64;
 
-/// Most that a lease holds; what is granted beyond it is lost until the window ends. Greater
-/// costs that were refused are not remembered.
+/// Most that a lease holds; what is granted beyond it is lost until the window ends.
 pub const MOST_LEASED: u32 = (1 << COUNT_BITS) - 1;
 
 /// A grant of the store.
@@ -69,17 +70,8 @@ pub enum Spend {
     },
     /// There is not enough.
     Short {
-        /// What is left.
-        left: u32,
         /// About how much of the last grant was used; zero if that is not known.
         size: u32,
-    },
-    /// The store would refuse.
-    Exhausted {
-        /// Until when, in Unix milliseconds.
-        until_ms: u64,
-        /// The least cost that it has refused.
-        cost: u32,
     },
     /// Nothing is known of the key.
     Absent,
@@ -92,7 +84,7 @@ enum Leases {}
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     ends_ms: u64,
-    is_exhausted: bool,
+    is_refusal: bool,
     count: u32,
     size: u32,
     bucket: u64,
@@ -111,7 +103,7 @@ impl Entry {
         let low = |number: u64, bits: u32| u128::from(number) & ((1 << bits) - 1);
         let size = u64::from(u32::BITS - self.size.leading_zeros());
         let mut word = low(self.ends_ms, TIME_BITS);
-        word = word << 1 | u128::from(self.is_exhausted);
+        word = word << 1 | u128::from(self.is_refusal);
         word = word << COUNT_BITS | u128::from(self.count.min(MOST_LEASED));
         word = word << SIZE_BITS | low(size.min((1 << SIZE_BITS) - 1), SIZE_BITS);
         word << BUCKET_BITS | low(self.bucket, BUCKET_BITS)
@@ -126,10 +118,10 @@ impl Entry {
         let bucket = low(BUCKET_BITS);
         let size = low(SIZE_BITS);
         let count = low(COUNT_BITS) as u32;
-        let is_exhausted = low(1) == 1;
+        let is_refusal = low(1) == 1;
         Self {
             ends_ms: nearest(now_ms, low(TIME_BITS), TIME_BITS),
-            is_exhausted,
+            is_refusal,
             count,
             size: if size == 0 { 0 } else { 1 << (size - 1) },
             bucket,
@@ -145,15 +137,11 @@ impl Entry {
 
     /// How much of the last grant was used, as far as its size is known.
     const fn used(&self) -> u32 {
-        if self.is_exhausted {
-            self.size
-        } else {
-            self.size.saturating_sub(self.count)
-        }
+        self.size.saturating_sub(self.count)
     }
 
     fn lease(&self, now_ms: u64, law: &Law) -> Option<Lease> {
-        (!self.is_exhausted && self.is_live(now_ms, law.length())).then(|| Lease {
+        (!self.is_refusal && self.is_live(now_ms, law.length())).then(|| Lease {
             left: self.count,
             bucket: nearest(law.bucket(self.ends_ms), self.bucket, BUCKET_BITS),
             expires_ms: self.ends_ms,
@@ -178,17 +166,9 @@ impl Arena {
             };
             let size = entry.used();
             let (left, ends_ms) = (entry.count, entry.ends_ms);
-            if !entry.is_live(now_ms, law.length()) {
-                Step::Keep(Spend::Short { left: 0, size })
-            } else if entry.is_exhausted && cost >= left {
-                Step::Keep(Spend::Exhausted {
-                    until_ms: ends_ms,
-                    cost: left,
-                })
-            } else if entry.is_exhausted {
-                Step::Keep(Spend::Short { left: 0, size })
-            } else if cost > left {
-                Step::Keep(Spend::Short { left, size })
+            let is_lease = entry.is_live(now_ms, law.length()) && !entry.is_refusal;
+            if !is_lease || cost > left {
+                Step::Keep(Spend::Short { size })
             } else {
                 entry.count -= cost;
                 let spent = Spend::Spent {
@@ -212,13 +192,12 @@ impl Arena {
     /// Put a grant into a key's lease; whether it is there now.
     ///
     /// Grants of the same bucket add up, and end when the first of them does. Of grants of
-    /// different buckets, the newer one replaces the older one. The mark of an exhausted key gives
-    /// way to any grant.
+    /// different buckets, the newer one replaces the older one.
     #[must_use]
     pub fn deposit(&self, key: Key, law: &Law, now_ms: u64, grant: &Grant) -> bool {
         let fresh = Entry {
             ends_ms: grant.expires_ms,
-            is_exhausted: false,
+            is_refusal: false,
             count: grant.count.min(MOST_LEASED),
             size: grant.size,
             bucket: grant.bucket,
@@ -247,55 +226,41 @@ impl Arena {
         result.unwrap_or(false)
     }
 
-    /// Note that the store has refused a cost, and will until a time. Where something is left of
-    /// a lease that is not noted, for others may spend it.
-    pub fn exhaust(&self, key: Key, law: &Law, now_ms: u64, until_ms: u64, cost: u32) {
-        let fresh = Entry {
+    /// Note that the store has refused a key, and would until a time, but may be asked again before.
+    /// What is refused has a key of its own: leases lie elsewhere. Times are Unix milliseconds.
+    pub fn note_refusal(&self, key: Key, law: &Law, now_ms: u64, until_ms: u64, ask_ms: u64) {
+        let note = Entry {
             ends_ms: until_ms,
-            is_exhausted: true,
-            count: cost,
+            is_refusal: true,
+            count: 1,
             size: 0,
-            bucket: 0,
+            bucket: ask_ms.div_ceil(TICK_MS),
         };
-        if cost > MOST_LEASED || !fresh.is_live(now_ms, law.length()) {
-            return;
+        if note.is_live(now_ms, law.length()) {
+            let key = key.salted(law.length());
+            let step = |_: Option<u128>| Step::Put(note.pack(), ());
+            // Without room for the note, the store is asked once more.
+            let _ = self.lease_table().update::<Leases, _>(key, now_ms, step);
         }
-        let step = |known: Option<u128>| {
-            let mut next = fresh;
-            if let Some(known) = known.map(|known| Entry::unpack(known, now_ms)) {
-                next.size = known.size;
-                if known.is_live(now_ms, law.length()) {
-                    // A smaller cost that is refused says more than a greater one.
-                    if !known.is_exhausted || known.count < cost {
-                        return Step::Keep(());
-                    }
-                    if known.count == cost {
-                        next.ends_ms = until_ms.max(known.ends_ms);
-                    }
-                }
-            }
-            Step::Put(next.pack(), ())
-        };
-        let key = key.salted(law.length());
-        // Without room for the note, the store is asked once more.
-        let _ = self.lease_table().update::<Leases, _>(key, now_ms, step);
     }
 
-    /// Until when the store would refuse a cost, in Unix milliseconds, as far as that was noted.
+    /// Until when the store would refuse a key, as far as it need not be asked.
     #[must_use]
-    pub fn exhausted(&self, key: Key, law: &Law, now_ms: u64, cost: u32) -> Option<u64> {
+    pub fn refusal(&self, key: Key, law: &Law, now_ms: u64) -> Option<u64> {
         let known = self.lease_table().get::<Leases>(key.salted(law.length()))?;
-        let entry = Entry::unpack(known, now_ms);
-        let is_refused = entry.is_exhausted && cost >= entry.count;
-        (is_refused && entry.is_live(now_ms, law.length())).then_some(entry.ends_ms)
+        let note = Entry::unpack(known, now_ms);
+        let now = now_ms / TICK_MS;
+        let is_fresh = nearest(now, note.bucket, BUCKET_BITS) > now;
+        let holds = note.is_refusal && is_fresh && note.is_live(now_ms, law.length());
+        holds.then_some(note.ends_ms)
     }
 
-    /// Forget that the store has refused something: it was given something back.
-    pub fn forgive(&self, key: Key, law: &Law, now_ms: u64) {
+    /// Forget that the store has refused a key: it was given something back.
+    pub fn forget_refusal(&self, key: Key, law: &Law, now_ms: u64) {
         let step = |known: Option<u128>| {
             let known = known.map(|known| Entry::unpack(known, now_ms));
-            match known.filter(|known| known.is_exhausted) {
-                Some(entry) => Step::Put(Entry { count: 0, ..entry }.pack(), ()),
+            match known.filter(|known| known.is_refusal) {
+                Some(note) => Step::Put(Entry { count: 0, ..note }.pack(), ()),
                 None => Step::Keep(()),
             }
         };

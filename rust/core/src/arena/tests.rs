@@ -110,13 +110,15 @@ fn keys_differ_by_their_parts_and_by_their_arena() {
 }
 
 #[test]
-fn incarnations_of_the_store_are_remembered() {
+fn what_the_store_says_of_itself_is_remembered() {
     let arena = arena(64);
-    assert_eq!(arena.incarnations(), (0, 0));
-    assert!(arena.note_incarnation(5));
-    assert!(!arena.note_incarnation(5));
-    assert!(arena.note_incarnation(6));
-    assert_eq!(arena.incarnations(), (6, 5));
+    assert_eq!((arena.gateways(), arena.incarnation()), (1, 0));
+    arena.note_store(3, 5);
+    assert_eq!((arena.gateways(), arena.incarnation()), (3, 5));
+    arena.note_store(2, 0);
+    assert_eq!((arena.gateways(), arena.incarnation()), (2, 5));
+    arena.note_store(2, 6);
+    assert_eq!((arena.gateways(), arena.incarnation()), (2, 6));
 }
 
 #[test]

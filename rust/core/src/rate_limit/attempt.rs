@@ -8,7 +8,7 @@ use super::counts::Count;
 use super::fields::{Span, Standing};
 use super::funding::{Funding, Grant, Outcome as Granted, Shortfall};
 use super::policy::Policy;
-use super::store::lease_key;
+use super::store::{lease_key, refusal_key};
 use super::{Limited, Outcome, RateLimits, RouteLimits, refusal, unavailable};
 use crate::arena::{Charge, Enter, Grant as Lease, Key, Spend};
 use crate::specification::StoreFailure;
@@ -41,8 +41,10 @@ struct Measure<'a> {
     in_flight: Option<u32>,
     /// What is left, and until when, where that is known.
     left: Option<(u32, u64)>,
-    /// Milliseconds until it may be tried again, where it is refused.
+    /// Milliseconds until it may be tried again, where there is not enough left.
     refused: Option<u64>,
+    /// Whether too many requests are in flight.
+    is_crowded: bool,
 }
 
 /// By what it is seen whether a request fits.
@@ -54,7 +56,9 @@ enum Means<'a> {
     Lease { asks: bool },
     /// What the store has said about this request.
     Grant(&'a Grant),
-    /// Nothing has to be seen.
+    /// It costs nothing of what the store counts.
+    Costless,
+    /// Nothing has to be seen: the store is away.
     Nothing,
     /// Nobody can say.
     Nobody,
@@ -105,6 +109,7 @@ impl<'a> Attempt<'a> {
                 in_flight: None,
                 left: None,
                 refused: None,
+                is_crowded: false,
             });
         }
         Self {
@@ -156,30 +161,34 @@ impl<'a> Attempt<'a> {
     fn is_refused(&self) -> bool {
         self.measures
             .iter()
-            .any(|measure| measure.refused.is_some() && !measure.policy.shadow)
+            .any(|measure| measure.is_refused() && !measure.policy.shadow)
     }
 
     /// See how the request would fare at each policy, and charge nothing.
     fn foresee(&mut self) {
-        let now_ms = self.now_ms;
+        let (limits, now_ms) = (self.limits, self.now_ms);
         for measure in &mut self.measures {
-            if measure.refused.is_some() && measure.left.is_some() {
+            if measure.refused.is_some() || !matches!(measure.charged, Charged::Nothing) {
                 continue;
             }
             match measure.means {
-                Means::Window(law, key) if matches!(measure.charged, Charged::Nothing) => {
-                    let window = self.limits.arena.peek(key, &law, now_ms);
+                Means::Window(law, key) => {
+                    let window = limits.arena.peek(key, &law, now_ms);
                     measure.look(&law, window, now_ms);
                     if law.charge(window, now_ms, measure.cost).is_none() {
                         measure.refused = Some(law.retry_ms(window, now_ms, measure.cost));
                     }
                 }
-                Means::Grant(_) => Self::see_store(self.limits, measure, now_ms),
-                Means::Lease { .. } if matches!(measure.charged, Charged::Nothing) => {
-                    self.limits.see_exhaustion(measure, now_ms);
+                Means::Grant(_) => Self::see_store(limits, measure, now_ms),
+                Means::Lease { asks } => {
+                    limits.see_refusal(measure, now_ms);
+                    if asks {
+                        limits.look_at_lease(measure, now_ms);
+                    }
                 }
+                Means::Costless => limits.look_at_lease(measure, now_ms),
                 Means::Nobody => measure.refused = Some(0),
-                _ => {}
+                Means::Nothing => {}
             }
         }
     }
@@ -191,10 +200,10 @@ impl<'a> Attempt<'a> {
         };
         match limits.arena.enter(measure.key, limits.lane, limit) {
             Enter::Entered(in_flight) => measure.in_flight = Some(in_flight),
-            Enter::Refused(_) => measure.refused = Some(CROWDED_RETRY_MS),
+            Enter::Refused(_) => measure.is_crowded = true,
             Enter::Full => {
                 limits.counts[measure.number].add_crowded();
-                measure.refused = Some(CROWDED_RETRY_MS);
+                measure.is_crowded = true;
             }
         }
     }
@@ -202,7 +211,7 @@ impl<'a> Attempt<'a> {
     /// Spend what the store has handed out, or see what it has said.
     fn see_store(limits: &RateLimits, measure: &mut Measure<'a>, now_ms: u64) {
         // What only reports, and refuses already, takes nothing from those who come after.
-        if measure.refused.is_some() {
+        if measure.is_refused() {
             return;
         }
         match measure.means {
@@ -210,19 +219,17 @@ impl<'a> Attempt<'a> {
                 let Some(law) = measure.law else { return };
                 let key = lease_key(measure.key, &law);
                 let spend = limits.arena.spend(key, &law, now_ms, measure.cost);
-                match spend {
-                    Spend::Spent { left, taken } => {
-                        measure.charged = Charged::Lease(taken);
-                        let elsewhere = limits.arena.information(key, now_ms);
-                        let elsewhere = elsewhere.map_or(0, |known| known.remaining);
-                        let left = left.saturating_add(elsewhere);
-                        measure.left = Some((left, taken.expires_ms.saturating_sub(now_ms)));
-                    }
-                    Spend::Exhausted { .. } => limits.see_exhaustion(measure, now_ms),
-                    Spend::Short { .. } | Spend::Absent if asks => {}
-                    Spend::Short { .. } | Spend::Absent => {
-                        limits.do_without_store(measure);
-                    }
+                if let Spend::Spent { left, taken } = spend {
+                    measure.charged = Charged::Lease(taken);
+                    let elsewhere = limits.arena.information(key, now_ms);
+                    let elsewhere = elsewhere.map_or(0, |known| known.remaining);
+                    let left = left.saturating_add(elsewhere);
+                    measure.left = Some((left, taken.expires_ms.saturating_sub(now_ms)));
+                    return;
+                }
+                limits.see_refusal(measure, now_ms);
+                if measure.refused.is_none() && !asks {
+                    limits.do_without_store(measure);
                 }
             }
             Means::Grant(grant) => match grant.outcome {
@@ -238,7 +245,8 @@ impl<'a> Attempt<'a> {
                 }
                 Granted::Failed => {}
             },
-            _ => {}
+            Means::Costless => limits.look_at_lease(measure, now_ms),
+            Means::Window(..) | Means::Nothing | Means::Nobody => {}
         }
     }
 
@@ -247,7 +255,7 @@ impl<'a> Attempt<'a> {
         let is_short = |measure: &&Measure<'_>| {
             matches!(measure.means, Means::Lease { asks: true })
                 && matches!(measure.charged, Charged::Nothing)
-                && measure.refused.is_none()
+                && !measure.is_refused()
         };
         if !self.measures.iter().any(|measure| is_short(&measure)) {
             return None;
@@ -272,7 +280,7 @@ impl<'a> Attempt<'a> {
             return;
         };
         // What only reports was looked at before, and is not to be counted.
-        if measure.refused.is_some() {
+        if measure.is_refused() {
             return;
         }
         let arena = &limits.arena;
@@ -350,12 +358,14 @@ impl<'a> Attempt<'a> {
         let mut retry_ms = 0;
         let mut violated = Vec::new();
         for measure in &self.measures {
-            let Some(wait) = measure.refused else {
+            let crowded = measure.is_crowded.then_some(CROWDED_RETRY_MS);
+            // Where both are short, the longer wait is the one.
+            let Some(wait) = measure.refused.max(crowded) else {
                 continue;
             };
             let count = match measure.means {
                 _ if measure.policy.shadow => Count::Shadowed,
-                Means::Nobody => Count::Unavailable,
+                Means::Nobody if !measure.is_crowded => Count::Unavailable,
                 _ => Count::Refused,
             };
             self.limits.counts[measure.number].add(count);
@@ -382,7 +392,7 @@ impl<'a> Attempt<'a> {
         let mut entered = Vec::new();
         for measure in &self.measures {
             if let Means::Grant(grant) = measure.means
-                && measure.refused.is_none()
+                && !measure.is_refused()
             {
                 grant.settle();
             }
@@ -390,10 +400,12 @@ impl<'a> Attempt<'a> {
                 entered.push(measure.key);
             }
             let is_counted = !matches!(measure.means, Means::Nothing) || measure.law.is_none();
-            self.limits.counts[measure.number].add(match measure.refused {
-                Some(_) => Count::Shadowed,
-                None if is_counted => Count::Admitted,
-                None => Count::Uncounted,
+            self.limits.counts[measure.number].add(if measure.is_refused() {
+                Count::Shadowed
+            } else if is_counted {
+                Count::Admitted
+            } else {
+                Count::Uncounted
             });
         }
         let permits = (!entered.is_empty()).then(|| Permits {
@@ -445,6 +457,11 @@ impl<'a> Attempt<'a> {
 }
 
 impl Measure<'_> {
+    /// Whether the policy would refuse the request.
+    const fn is_refused(&self) -> bool {
+        self.refused.is_some() || self.is_crowded
+    }
+
     /// Note what a window leaves.
     fn look(&mut self, law: &Law, window: Window, now_ms: u64) {
         let remaining = law.remaining(window, now_ms);
@@ -471,7 +488,7 @@ impl RateLimits {
             return Means::Window(law, key);
         }
         if cost == 0 {
-            return Means::Nothing;
+            return Means::Costless;
         }
         let grant = funding.and_then(|funding| funding.find(self.origin, number, key, cost));
         match grant.map(|grant| (grant, grant.outcome)) {
@@ -486,26 +503,39 @@ impl RateLimits {
     }
 
     /// Note that the store has refused as much before, and would still.
-    #[cold]
-    fn see_exhaustion(&self, measure: &mut Measure<'_>, now_ms: u64) {
+    fn see_refusal(&self, measure: &mut Measure<'_>, now_ms: u64) {
         let Some(law) = measure.law else { return };
         let key = lease_key(measure.key, &law);
-        let Some(until_ms) = self.arena.exhausted(key, &law, now_ms, measure.cost) else {
+        let note = refusal_key(key, measure.cost);
+        if let Some(until_ms) = self.arena.refusal(note, &law, now_ms) {
+            let wait = until_ms.saturating_sub(now_ms);
+            measure.refused = Some(wait);
+            let said = self.arena.information(key, now_ms);
+            let remaining = said.map_or(0, |said| said.remaining);
+            // What was left once may be gone: there is less than was refused.
+            measure.left = Some((remaining.min(measure.cost.saturating_sub(1)), wait));
+        }
+    }
+
+    /// Note what is left, here and elsewhere, as far as that is known.
+    fn look_at_lease(&self, measure: &mut Measure<'_>, now_ms: u64) {
+        let Some(law) = measure.law.filter(|_| measure.left.is_none()) else {
             return;
         };
-        // The note ends early, so that the store is asked again; what it had said is kept beside.
-        let said = self.arena.information(key, now_ms);
-        let said = said.filter(|said| said.remaining < measure.cost);
-        let until_ms = said.map_or(until_ms, |said| said.resets_ms.max(until_ms));
-        let wait = until_ms.saturating_sub(now_ms);
-        measure.refused = Some(wait);
-        measure.left = Some((said.map_or(0, |said| said.remaining), wait));
+        let key = lease_key(measure.key, &law);
+        if let Some(said) = self.arena.information(key, now_ms) {
+            let here = self.arena.lease(key, &law, now_ms);
+            let here = here.map_or(0, |lease| lease.left);
+            let wait = said.resets_ms.saturating_sub(now_ms);
+            measure.left = Some((said.remaining.saturating_add(here), wait));
+        }
     }
 
     /// Go on without the store, as the policy says.
     #[cold]
     fn do_without_store(&self, measure: &mut Measure<'_>) {
         let Some(law) = measure.law else { return };
+        measure.left = None;
         measure.means = match measure.policy.on_store_failure {
             StoreFailure::Open => Means::Nothing,
             StoreFailure::Closed => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::milliseconds;
-use super::store::{lease_key, told, used};
+use super::store::{lease_key, refusal_key, take_back};
 use crate::arena::{Arena, Key};
 use crate::window::{Law, Window};
 
@@ -60,8 +60,6 @@ pub struct Funding {
     pub(super) grants: Vec<Grant>,
     /// Where the machine counts what it was granted.
     pub(super) arena: Arc<Arena>,
-    /// Which incarnation of the store has granted it.
-    pub(super) incarnation: u64,
 }
 
 /// What came of one question.
@@ -162,11 +160,11 @@ impl Funding {
         let now_ms = milliseconds(now);
         let refund = |grant: &Grant| match grant.outcome {
             Outcome::Granted { bucket, .. } if grant.settle() => {
-                self.take_back(grant, bucket, now_ms);
-                Some(Refund {
+                let amount = self.take_back(grant, bucket, now_ms);
+                (amount > 0).then(|| Refund {
                     policy: grant.policy,
                     digest: grant.digest.clone(),
-                    amount: grant.cost,
+                    amount,
                     bucket,
                 })
             }
@@ -175,11 +173,10 @@ impl Funding {
         self.grants.iter().filter_map(refund).collect()
     }
 
-    fn take_back(&self, grant: &Grant, bucket: u64, now_ms: u64) {
+    fn take_back(&self, grant: &Grant, bucket: u64, now_ms: u64) -> u32 {
         let Grant { key, law, cost, .. } = grant;
-        for key in [used(*key), told(*key, self.incarnation)] {
-            self.arena.refund(key, law, now_ms, bucket, *cost);
-        }
-        self.arena.forgive(lease_key(*key, law), law, now_ms);
+        let note = refusal_key(lease_key(*key, law), *cost);
+        self.arena.forget_refusal(note, law, now_ms);
+        take_back(&self.arena, (*key, law), now_ms, bucket, *cost)
     }
 }

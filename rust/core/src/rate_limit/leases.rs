@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::funding::{Acquire, Refund};
-use super::store::lease_key;
+use super::store::{lease_key, take_back};
 use crate::arena::{Arena, Key};
 use crate::window::Law;
 
@@ -41,27 +41,33 @@ impl HeldLeases {
         held.insert((acquire.key, acquire.quota), lease);
     }
 
-    /// Take those from which nothing was spent since this was last asked.
-    pub(super) fn rested(&self, arena: &Arena, now_ms: u64) -> Vec<(Key, Law, Refund)> {
+    /// Take at most so many of those from which nothing was spent since this was last asked.
+    pub(super) fn rested(&self, arena: &Arena, now_ms: u64, most: usize) -> Vec<Refund> {
         let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let mut refunds = Vec::new();
         held.retain(|&(key, _), lease| {
-            let at = lease_key(key, &lease.law);
-            let Some(found) = arena.lease(at, &lease.law, now_ms) else {
+            if refunds.len() >= most {
+                return true;
+            }
+            let law = &lease.law;
+            let at = lease_key(key, law);
+            let Some(found) = arena.lease(at, law, now_ms) else {
                 return false;
             };
             if lease.left != Some(found.left) {
                 lease.left = Some(found.left);
                 return true;
             }
-            if let Some(taken) = arena.withdraw(at, &lease.law, now_ms) {
-                let refund = Refund {
-                    policy: lease.policy,
-                    digest: std::mem::take(&mut lease.digest),
-                    amount: taken.left,
-                    bucket: taken.bucket,
-                };
-                refunds.push((key, lease.law, refund));
+            if let Some(taken) = arena.withdraw(at, law, now_ms) {
+                let amount = take_back(arena, (key, law), now_ms, taken.bucket, taken.left);
+                if amount > 0 {
+                    refunds.push(Refund {
+                        policy: lease.policy,
+                        digest: std::mem::take(&mut lease.digest),
+                        amount,
+                        bucket: taken.bucket,
+                    });
+                }
             }
             false
         });

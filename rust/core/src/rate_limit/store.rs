@@ -2,14 +2,14 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use aws_lc_rs::digest::{SHA256, digest};
 
 use super::funding::{Acquire, Answer, Funding, Grant, Outcome, Refund, Shortfall};
 use super::policy::Policy;
 use super::{RateLimits, milliseconds};
-use crate::arena::{Grant as Lease, Information, Key, Spend};
+use crate::arena::{Arena, Charge, Grant as Lease, Information, Key, Spend};
 use crate::specification::Mode;
 use crate::window::{Law, Window};
 
@@ -27,7 +27,6 @@ const DIGEST_BYTES: usize = 16;
 #[derive(Debug, Default)]
 pub(super) struct StoreState {
     up: AtomicBool,
-    gateways: AtomicU32,
 }
 
 /// What the gateway knows of the store.
@@ -46,23 +45,17 @@ impl StoreState {
     pub(super) fn is_up(&self) -> bool {
         self.up.load(Ordering::Acquire)
     }
-
-    fn gateways(&self) -> u32 {
-        self.gateways.load(Ordering::Relaxed).max(1)
-    }
 }
 
 impl RateLimits {
     /// Take note of how the store is.
     pub fn set_store(&self, report: &StoreReport) {
-        // An unknown one is none.
-        if report.up && report.incarnation != 0 {
-            // Whether that is news shows when something is asked for.
-            let _ = self.arena.note_incarnation(report.incarnation);
+        // A worker that has not heard of it yet knows of one gateway, its own. Then what another
+        // worker has heard last holds.
+        if report.up || report.gateways > 1 {
+            let incarnation = if report.up { report.incarnation } else { 0 };
+            self.arena.note_store(report.gateways, incarnation);
         }
-        self.store
-            .gateways
-            .store(report.gateways, Ordering::Relaxed);
         self.store.up.store(report.up, Ordering::Release);
     }
 
@@ -71,7 +64,7 @@ impl RateLimits {
     #[cold]
     pub(super) fn share(&self, law: Law, key: Key) -> (Law, Key) {
         // Where there are more gateways than quota, each has one request: none would be an outage.
-        let share = law.quota() / self.store.gateways();
+        let share = law.quota() / self.arena.gateways();
         (law.with_quota(share.max(1)), used(key))
     }
 
@@ -84,8 +77,6 @@ impl RateLimits {
         cost: u32,
         now_ms: u64,
     ) -> Acquire {
-        // A request that costs nothing is let in by one that would cost the least.
-        let cost = cost.max(1);
         Acquire {
             policy,
             digest: hexadecimal(text),
@@ -106,15 +97,13 @@ impl RateLimits {
     /// for once leaves nothing unused, and a busy one soon needs few questions.
     fn lease_size(&self, key: Key, law: &Law, cost: u32, now_ms: u64) -> u32 {
         match self.arena.spend(lease_key(key, law), law, now_ms, cost) {
-            Spend::Short { size, .. } => {
-                size.saturating_mul(2).clamp(cost, LARGEST_LEASE.max(cost))
-            }
+            Spend::Short { size } => size.saturating_mul(2).clamp(cost, LARGEST_LEASE.max(cost)),
             Spend::Spent { taken, .. } => {
                 // Another worker has just got some: it is left to those who come after.
                 let _ = self.arena.deposit(lease_key(key, law), law, now_ms, &taken);
                 cost
             }
-            _ => cost,
+            Spend::Absent => cost,
         }
     }
 
@@ -126,7 +115,7 @@ impl RateLimits {
 
     /// The key of what the present incarnation of the store was told.
     fn told(&self, key: Key) -> Key {
-        told(key, self.arena.incarnations().0)
+        told(key, self.arena.incarnation())
     }
 
     /// Take in what the store has answered, in the order in which it was asked; nothing, where it
@@ -163,7 +152,6 @@ impl RateLimits {
             origin: shortfall.origin,
             grants,
             arena: Arc::clone(&self.arena),
-            incarnation: self.arena.incarnations().0,
         }
     }
 
@@ -173,21 +161,25 @@ impl RateLimits {
         let lease_key = lease_key(*key, law);
         if answer.granted < *cost {
             let until_ms = now_ms + answer.retry_ms;
-            let note_ms = until_ms.min(now_ms + LONGEST_NOTE_MS);
+            let note = refusal_key(lease_key, *cost);
+            let ask_ms = now_ms + LONGEST_NOTE_MS;
+            self.arena.note_refusal(note, law, now_ms, until_ms, ask_ms);
             let information = Information {
                 remaining: answer.remaining,
                 quota: law.quota(),
                 resets_ms: until_ms,
             };
             self.arena.set_information(lease_key, &information);
-            self.arena.exhaust(lease_key, law, now_ms, note_ms, *cost);
             return Outcome::Refused { until_ms };
         }
-        for key in [used(*key), self.told(*key)] {
-            // Without a place for it, it is forgotten with the store.
-            let _ = self
-                .arena
-                .charge_unchecked(key, law, now_ms, answer.granted);
+        // The store is only said to know what is known here, too: without a place for the one, the
+        // other would seem to be owed by the store.
+        let charge = |key| {
+            self.arena
+                .charge_unchecked(key, law, now_ms, answer.granted)
+        };
+        if charge(used(*key)) != Charge::Full {
+            let _ = charge(self.told(*key));
         }
         let surplus = answer.granted - cost;
         if self.policies[acquire.policy].mode == Mode::Leased {
@@ -231,38 +223,53 @@ impl RateLimits {
         Outcome::Failed
     }
 
-    /// Take leases that have rested since this was last asked, to be given back.
+    /// Take at most so many leases that have rested since this was last asked, to be given back.
     #[must_use]
-    pub fn unused_leases(&self, now: f64) -> Vec<Refund> {
-        let now_ms = milliseconds(now);
-        let rested = self.leases.rested(&self.arena, now_ms).into_iter();
-        let (incarnation, _) = self.arena.incarnations();
-        let refunds = rested.map(|(key, law, refund)| {
-            let Refund { bucket, amount, .. } = refund;
-            for key in [used(key), told(key, incarnation)] {
-                self.arena.refund(key, &law, now_ms, bucket, amount);
-            }
-            refund
-        });
-        refunds.collect()
+    pub fn unused_leases(&self, now: f64, most: usize) -> Vec<Refund> {
+        self.leases.rested(&self.arena, milliseconds(now), most)
     }
 }
 
 /// The key of all that was admitted or granted on this machine. No window has such a length, by
 /// which windows of one key are told apart.
-pub(super) const fn used(key: Key) -> Key {
+const fn used(key: Key) -> Key {
     key.salted(1 << 62)
 }
 
 /// The key of what an incarnation of the store was told.
-pub(super) const fn told(key: Key, incarnation: u64) -> Key {
+const fn told(key: Key, incarnation: u64) -> Key {
     key.salted(incarnation | 1 << 63)
 }
 
-/// The key of what the store has handed out ahead, or refused. Clients whose tiers differ may count
-/// together, but what one of them is refused the other one is not.
+/// The key of what the store has handed out ahead. Clients whose tiers differ may count together, but
+/// each goes by its own quota.
+#[inline]
 pub(super) const fn lease_key(key: Key, law: &Law) -> Key {
     key.salted(1 << 61 | law.quota() as u64)
+}
+
+/// The key of what was refused to requests of a cost.
+pub(super) const fn refusal_key(lease_key: Key, cost: u32) -> Key {
+    lease_key.salted(1 << 60 | cost as u64)
+}
+
+/// Take back what was granted to this machine in a bucket; how much of it the present incarnation of
+/// the store has charged. What an earlier one had granted is not given to this one, unless it was told
+/// of it since.
+pub(super) fn take_back(
+    arena: &Arena,
+    (key, law): (Key, &Law),
+    now_ms: u64,
+    bucket: u64,
+    amount: u32,
+) -> u32 {
+    let told = told(key, arena.incarnation());
+    let known = arena.peek(told, law, now_ms);
+    for key in [used(key), told] {
+        arena.refund(key, law, now_ms, bucket, amount);
+    }
+    // By the clock of the store, the bucket can be the one before or after.
+    amount.min(known.previous.saturating_add(known.current))
 }
 
 /// How every machine names a key. Without a secret that all machines share, only a cryptographic

@@ -57,7 +57,9 @@ class Client:
         if isinstance(part, ByRoute):
             return ("route", self.route)
         if isinstance(part, ByHeader):
-            return tuple(self.lines(part.name)) or None
+            # Two lines, or one that says nothing, are none.
+            values = self.lines(part.name)
+            return ("header", values[0]) if len(values) == 1 and values[0] else None
         if known is None:
             return None
         if isinstance(part, ByClaim):

@@ -16,6 +16,9 @@ from tests.door.model.rate_limits.specification import Applied, Policy
 from tests.door.model.rate_limits.store import Answer
 from tests.door.model.rate_limits.window import Law, Window, charged
 
+TICK = 64
+"""Milliseconds by which it is known when the store is to be asked again."""
+
 ASKED_AGAIN = 1000
 """Milliseconds after which the store is asked again about what it has refused."""
 
@@ -125,7 +128,7 @@ class Limits:
         windows: Of policies that count here.
         used: Of other policies: what the store has granted, or was admitted without it.
         told: What of that the store knows.
-        exhausted: By key and quota, until when it is not asked about which cost.
+        exhausted: By key, quota and cost, until when the store refuses, and is not asked.
         said: By key and quota, what it said was left when it refused, and until when it would.
     """
 
@@ -135,7 +138,7 @@ class Limits:
     windows: dict[Key, Window] = field(default_factory=dict)
     used: dict[Key, Window] = field(default_factory=dict)
     told: dict[Key, Window] = field(default_factory=dict)
-    exhausted: dict[tuple[Key, int], tuple[int, int]] = field(default_factory=dict)
+    exhausted: dict[tuple[Key, int, int], tuple[int, int]] = field(default_factory=dict)
     said: dict[tuple[Key, int], tuple[int, int]] = field(default_factory=dict)
     in_flight: Counter[Key] = field(default_factory=Counter)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -153,6 +156,7 @@ class Limits:
             return None
         if any(measure.refuses for measure in measures):
             self.look_at_shares(measures, now)
+            self.look_at_those_who_ask(measures, now)
             return self.refuse(measures)
         asking = [one for one in measures if one.asks and one.wait is None and not one.crowded]
         if asking:
@@ -177,7 +181,7 @@ class Limits:
             measure.book = self.windows
             self.look(measure, now)
         elif measure.cost == 0:
-            measure.counts = False
+            self.look_at_store(measure, now)
         else:
             self.ask_store(measure, now, grants)
         return measure
@@ -199,6 +203,12 @@ class Limits:
         for measure in measures:
             if measure.book is self.used and measure.wait is None:
                 self.look(measure, now)
+
+    def look_at_those_who_ask(self, measures: list[Measure], now: int) -> None:
+        """Where another policy refuses, the store is not asked, but what it said is told."""
+        for measure in measures:
+            if measure.asks and measure.left is None:
+                self.look_at_store(measure, now)
 
     def own_law(self, measure: Measure) -> Law:
         """By which this machine counts alone; while the store is away it has a share."""
@@ -230,14 +240,19 @@ class Limits:
     def refusal(self, measure: Measure, now: int) -> tuple[int, int] | None:
         """What is left, and until when it is refused, as far as the store was asked lately."""
         assert measure.law is not None
-        name = measure.key, measure.law.quota
-        until, cost = self.exhausted.get(name, (0, 0))
-        if until <= now or measure.cost < cost:
+        quota, cost = measure.law.quota, measure.cost
+        until, asked_again = self.exhausted.get((measure.key, quota, cost), (0, 0))
+        if until <= now or -(-asked_again // TICK) <= now // TICK:
             return None
-        remaining, said_until = self.said[name]
-        if remaining >= measure.cost or said_until <= now:
-            return 0, until
-        return remaining, max(until, said_until)
+        remaining, said_until = self.said[measure.key, quota]
+        return min(remaining if said_until > now else 0, cost - 1), until
+
+    def look_at_store(self, measure: Measure, now: int) -> None:
+        """What it said last was left, as long as that can be true."""
+        assert measure.law is not None
+        remaining, until = self.said.get((measure.key, measure.law.quota), (0, 0))
+        if until > now:
+            measure.left = (remaining, until - now)
 
     def refused(self, measure: Measure, until: int, now: int, remaining: int = 0) -> None:
         measure.wait = max(0, until - now)
@@ -276,21 +291,12 @@ class Limits:
         elif answer[0] < acquire.cost:
             grant.until = now + answer[4]
             self.said[key, law.quota] = (answer[1], grant.until)
-            note = min(grant.until, now + ASKED_AGAIN)
-            self.remember_refusal((key, law.quota), note, acquire.cost, now)
+            self.exhausted[key, law.quota, acquire.cost] = (grant.until, now + ASKED_AGAIN)
         else:
             grant.answer, grant.is_open = answer, True
             for book in (self.used, self.told):
                 book[key] = charged(law.rolled(book.get(key, Window()), now), answer[0])
         return grant
-
-    def remember_refusal(self, key: tuple[Key, int], until: int, cost: int, now: int) -> None:
-        """That a smaller cost was refused says more."""
-        known_until, known_cost = self.exhausted.get(key, (0, 0))
-        if known_until <= now or cost < known_cost:
-            self.exhausted[key] = (until, cost)
-        elif cost == known_cost:
-            self.exhausted[key] = (max(until, known_until), cost)
 
     def give_back(self, grant: Grant, law: Law, now: int) -> None:
         """Take back what was granted; whoever was refused because of it need not stay so."""
@@ -298,7 +304,7 @@ class Limits:
         for book in (self.used, self.told):
             window = law.rolled(book.get(grant.key, Window()), now)
             book[grant.key] = charged(window, -grant.cost, grant.answer[2])
-        self.exhausted.pop((grant.key, law.quota), None)
+        self.exhausted.pop((grant.key, law.quota, grant.cost), None)
 
     def refuse(self, measures: list[Measure]) -> Refused:
         enforced = [measure for measure in measures if measure.refuses]

@@ -27,15 +27,9 @@ fn a_lease_is_spent_to_its_last_unit() {
         },
     };
     assert_eq!(arena.spend(key, &law, T, 4), spent(4, 6));
-    assert_eq!(
-        arena.spend(key, &law, T, 7),
-        Spend::Short { left: 6, size: 2 }
-    );
+    assert_eq!(arena.spend(key, &law, T, 7), Spend::Short { size: 2 });
     assert_eq!(arena.spend(key, &law, T + 699, 6), spent(6, 0));
-    assert_eq!(
-        arena.spend(key, &law, T, 1),
-        Spend::Short { left: 0, size: 8 }
-    );
+    assert_eq!(arena.spend(key, &law, T, 1), Spend::Short { size: 8 });
 }
 
 #[test]
@@ -47,14 +41,14 @@ fn a_lease_ends_and_leaves_its_size() {
     let _ = arena.spend(key, &law, T, 12);
     assert_eq!(
         arena.spend(key, &law, T + 700, 1),
-        Spend::Short { left: 0, size: 12 }
+        Spend::Short { size: 12 }
     );
     assert_eq!(arena.withdraw(key, &law, T + 700), None);
     assert!(!arena.deposit(key, &law, T + 700, &grant(1, T / 1000, T + 700)));
     // Neither does it come back to life when the clock is set back.
     assert_eq!(
         arena.spend(key, &law, T - 5000, 1),
-        Spend::Short { left: 0, size: 12 }
+        Spend::Short { size: 12 }
     );
 }
 
@@ -96,58 +90,43 @@ fn what_is_left_is_withdrawn_once() {
     };
     assert_eq!(arena.withdraw(key, &law, T), Some(lease));
     assert_eq!(arena.withdraw(key, &law, T), None);
-    assert_eq!(
-        arena.spend(key, &law, T, 1),
-        Spend::Short { left: 0, size: 0 }
-    );
+    assert_eq!(arena.spend(key, &law, T, 1), Spend::Short { size: 0 });
 }
 
 #[test]
-fn an_exhausted_key_is_left_alone_until_its_time() {
+fn a_refusal_holds_until_the_store_is_asked_again() {
     let arena = arena(64);
-    let law = law(100, 1000);
+    let law = law(100, 100_000);
     let key = key(&arena, 1);
-    assert!(arena.deposit(key, &law, T, &grant(8, T / 1000, T + 700)));
-    // Something is left for others.
-    arena.exhaust(key, &law, T, T + 500, 9);
-    assert!(matches!(arena.spend(key, &law, T, 8), Spend::Spent { .. }));
-    arena.exhaust(key, &law, T, T + 500, 3);
-    let exhausted = |until_ms, cost| Spend::Exhausted { until_ms, cost };
-    assert_eq!(arena.spend(key, &law, T, 3), exhausted(T + 500, 3));
-    assert_eq!(arena.spend(key, &law, T, 9), exhausted(T + 500, 3));
-    assert_eq!(
-        arena.spend(key, &law, T, 2),
-        Spend::Short { left: 0, size: 8 }
-    );
+    assert_eq!(arena.refusal(key, &law, T), None);
+    arena.note_refusal(key, &law, T, T + 50_000, T + 1000);
+    assert_eq!(arena.refusal(key, &law, T), Some(T + 50_000));
+    assert_eq!(arena.refusal(key, &law, T + 900), Some(T + 50_000));
+    assert_eq!(arena.refusal(key, &law, T + 1064), None);
+    // The last word counts.
+    arena.note_refusal(key, &law, T + 1064, T + 3000, T + 2000);
+    assert_eq!(arena.refusal(key, &law, T + 1064), Some(T + 3000));
+    arena.forget_refusal(key, &law, T + 1064);
+    assert_eq!(arena.refusal(key, &law, T + 1064), None);
+    // It is no lease, and no lease is one.
+    arena.note_refusal(key, &law, T, T + 50_000, T + 1000);
     assert_eq!(arena.lease(key, &law, T), None);
-    // A greater cost says nothing new; the same one may last longer; a smaller one says more.
-    arena.exhaust(key, &law, T, T + 900, 5);
-    assert_eq!(arena.spend(key, &law, T, 5), exhausted(T + 500, 3));
-    arena.exhaust(key, &law, T, T + 600, 3);
-    assert_eq!(arena.spend(key, &law, T, 5), exhausted(T + 600, 3));
-    arena.exhaust(key, &law, T, T + 400, 1);
-    assert_eq!(arena.spend(key, &law, T + 399, 1), exhausted(T + 400, 1));
-    assert_eq!(
-        arena.spend(key, &law, T + 400, 1),
-        Spend::Short { left: 0, size: 8 }
-    );
-    arena.exhaust(key, &law, T + 400, T + 500, 1);
-    assert!(arena.deposit(key, &law, T + 400, &grant(1, T / 1000, T + 700)));
-    assert!(matches!(
-        arena.spend(key, &law, T + 400, 1),
-        Spend::Spent { .. }
-    ));
+    assert!(matches!(arena.spend(key, &law, T, 1), Spend::Short { .. }));
+    assert!(arena.deposit(key, &law, T, &grant(1, T / 100_000, T + 700)));
+    arena.forget_refusal(key, &law, T);
+    assert!(arena.lease(key, &law, T).is_some());
 }
 
 #[test]
-fn notes_that_could_not_be_kept_as_they_are_are_not_kept() {
+fn refusals_that_are_over_or_too_long_are_not_noted() {
     let arena = arena(64);
     let law = law(100, 1000);
     let key = key(&arena, 1);
-    arena.exhaust(key, &law, T, T + 500, MOST_LEASED + 1);
-    arena.exhaust(key, &law, T, T, 1);
-    arena.exhaust(key, &law, T, T + 500, 0);
-    arena.exhaust(key, &law, T, T + 500_000, 1);
+    for until in [T, T + 500_000] {
+        arena.note_refusal(key, &law, T, until, T + 1000);
+        assert_eq!(arena.refusal(key, &law, T), None);
+    }
+    arena.forget_refusal(key, &law, T);
     assert_eq!(arena.spend(key, &law, T, 1), Spend::Absent);
 }
 

@@ -176,11 +176,11 @@ fn leases_that_rest_are_given_back() {
     let funding = fund(&gate, &shortfall, &[Some(answer(5, 5))], NOW);
     forwarded(again(&gate, &funding, NOW));
     forwarded(at(&get("/"), &gate, NOW));
-    assert_eq!(limits.unused_leases(NOW), [], "it was used since");
-    let refunds = limits.unused_leases(NOW);
+    assert_eq!(limits.unused_leases(NOW, 9), [], "it was used since");
+    let refunds = limits.unused_leases(NOW, 9);
     assert_eq!(refunds.len(), 1);
     assert_eq!((refunds[0].amount, refunds[0].policy), (3, 0));
-    assert_eq!(limits.unused_leases(NOW), []);
+    assert_eq!(limits.unused_leases(NOW, 9), []);
     unfunded(at(&get("/"), &gate, NOW));
 }
 
@@ -294,6 +294,107 @@ fn a_debt_of_the_bucket_before_is_told_as_such() {
         );
         drop(fund(&gate, &shortfall, &[None], NOW + 11.0));
     }
+}
+
+#[test]
+fn a_worker_that_starts_while_the_store_is_away_knows_the_share() {
+    let arena = arena();
+    let first = shared_in(&arena, &json!({"window": {"quota": 90, "length": 10_000}}));
+    set_store(&first, true, 3, 1);
+    set_store(&first, false, 3, 0);
+    assert_eq!(admitted(&get("/"), &first, NOW, 100), 30);
+    let second = shared_in(&arena, &json!({"window": {"quota": 90, "length": 10_000}}));
+    set_store(&second, false, 1, 0);
+    assert_eq!(admitted(&get("/"), &second, NOW, 100), 0);
+}
+
+#[test]
+fn what_a_lost_store_had_granted_is_not_given_to_the_next_one() {
+    let gate = shared(&json!({
+        "cost_header": "X-Cost", "window": {"quota": 100, "length": 10_000},
+    }));
+    let limits = gate.rate_limits().expect("limits");
+    let idle = unfunded(at(&get("/"), &gate, NOW));
+    drop(fund(&gate, &idle, &[Some(answer(50, 50))], NOW));
+    let waiting = unfunded_with(&gate, 60);
+    let granted = fund(&gate, &waiting, &[Some(answer(60, 0))], NOW);
+    set_store(&gate, true, 2, 2);
+    assert_eq!(limits.unused_leases(NOW, 9), []);
+    assert_eq!(limits.unused_leases(NOW, 9), []);
+    assert_eq!(granted.refunds(NOW), []);
+    // What it was told of since is another matter.
+    let told = unfunded(at(&get("/"), &gate, NOW));
+    assert_eq!(told.acquires[0].debt.current, 1);
+}
+
+/// What has to be had for a request that costs so much.
+fn unfunded_with(gate: &Gate, cost: u32) -> Shortfall {
+    let value = cost.to_string();
+    let fields = [("X-Cost", &*value)];
+    let request = Request {
+        fields: &fields,
+        peer: PROXY,
+        ..get("/")
+    };
+    unfunded(at(&request, gate, NOW))
+}
+
+#[test]
+fn few_leases_are_taken_at_a_time() {
+    let gate = shared(&json!({"by": [{"ip": {"ipv4": 32, "ipv6": 64}}]}));
+    let limits = gate.rate_limits().expect("limits");
+    for host in 0..20 {
+        let peer = format!("192.0.2.{host}");
+        let request = Request {
+            peer: &peer,
+            ..get("/")
+        };
+        let shortfall = unfunded(at(&request, &gate, NOW));
+        drop(fund(&gate, &shortfall, &[Some(answer(5, 5))], NOW));
+    }
+    assert_eq!(limits.unused_leases(NOW, 8), []);
+    let taken: Vec<_> = (0..4).map(|_| limits.unused_leases(NOW, 8).len()).collect();
+    assert_eq!(taken, [8, 8, 4, 0]);
+}
+
+#[test]
+fn a_refusal_of_a_small_cost_says_nothing_of_a_greater_one() {
+    let gate = shared(&json!({"mode": "strict", "cost_header": "X-Cost"}));
+    let small = unfunded(at(&get("/"), &gate, NOW));
+    drop(fund(&gate, &small, &[Some(answer(0, 0))], NOW));
+    rejected(at(&get("/"), &gate, NOW));
+    assert_eq!(unfunded_with(&gate, 5).acquires[0].cost, 5);
+}
+
+#[test]
+fn what_costs_nothing_is_admitted_without_asking() {
+    let gate = shared(&json!({"mode": "strict", "cost_header": "X-Cost"}));
+    let shortfall = unfunded(at(&get("/"), &gate, NOW));
+    drop(fund(&gate, &shortfall, &[Some(answer(1, 7))], NOW));
+    let fields = [("X-Cost", "0")];
+    let request = Request {
+        fields: &fields,
+        peer: PROXY,
+        ..get("/")
+    };
+    forwarded(at(&request, &gate, NOW));
+    assert_eq!(
+        gate.rate_limits().expect("limits").statistics()[SHARED]["admitted"],
+        1
+    );
+}
+
+#[test]
+fn a_crowd_is_told_what_is_left_in_the_store() {
+    let gate = shared(&json!({"concurrency": 1, "window": {"quota": 100, "length": 10_000}}));
+    let shortfall = unfunded(at(&get("/"), &gate, NOW));
+    let funding = fund(&gate, &shortfall, &[Some(answer(10, 40))], NOW);
+    let first = forwarded(again(&gate, &funding, NOW));
+    let reject = rejected(at(&get("/"), &gate, NOW));
+    let head = refusal_head(&reject);
+    assert_eq!(values(&head, "Retry-After"), ["1"]);
+    assert_eq!(values(&head, "RateLimit"), ["\"shared\";r=49;t=10"]);
+    drop(first);
 }
 
 #[test]
