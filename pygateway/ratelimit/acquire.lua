@@ -33,8 +33,9 @@ end
 
 -- Roll to now. A clock that is behind what was charged stays at the beginning of that bucket:
 -- to forget it would admit twice. The key's time to live ends that, should the clock stay behind.
+-- Nothing fades before the clock has come to that bucket, so `ahead` is added to every wait.
 local bucket = math.floor(now / window)
-local elapsed = now - bucket * window
+local elapsed, ahead = now - bucket * window, 0
 local previous, current = 0, 0
 local held = redis.call('GET', KEYS[1])
 if held then
@@ -42,7 +43,9 @@ if held then
   held_bucket = tonumber(held_bucket)
   if held_bucket then
     if held_bucket >= bucket then
-      if held_bucket > bucket then elapsed = 0 end
+      if held_bucket > bucket then
+        elapsed, ahead = 0, held_bucket * window - now
+      end
       bucket, previous, current = held_bucket, tonumber(held_previous), tonumber(held_current)
     elseif held_bucket == bucket - 1 then
       previous = tonumber(held_current)
@@ -52,10 +55,12 @@ end
 
 local changed = false
 
--- Put what was charged elsewhere into the bucket that it belongs to, if that still counts. More
--- than the largest quota is as good as that, and keeps the products below exact.
+-- Put what was charged elsewhere into the bucket that it belongs to, if that still counts. Whose
+-- clock is ahead of ours means the present one. More than the largest quota is as good as that, and
+-- keeps the products below exact.
 local function settle(at, amount)
   if amount ~= 0 then
+    at = math.min(at, bucket)
     if at == bucket then
       current = math.max(0, math.min(MOST, current + amount))
       changed = true
@@ -105,11 +110,11 @@ local retry
 if spare >= 0 and previous * to_reset <= spare then
   retry = 0
 elseif spare >= previous then
-  retry = to_reset - math.floor(spare / previous)
+  retry = ahead + to_reset - math.floor(spare / previous)
 elseif current == 0 then
-  retry = to_reset
+  retry = ahead + to_reset
 else
-  retry = to_reset + math.max(0, window - math.floor((quota - cost) * window / current))
+  retry = ahead + to_reset + math.max(0, window - math.floor((quota - cost) * window / current))
 end
 
-return {granted, math.max(0, math.floor(free() / window)), bucket, to_reset, retry}
+return {granted, math.max(0, math.floor(free() / window)), bucket, ahead + to_reset, retry}

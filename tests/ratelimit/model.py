@@ -43,22 +43,23 @@ class Window:
         """Charge in the bucket `at`, or give back with an amount below 0; whether it counts."""
         if amount == 0:
             return False
+        # Whose clock is ahead means the present bucket.
+        at = min(at, self.bucket)
         if at == self.bucket:
             self.current = max(0, min(MOST, self.current + amount))
         elif at == self.bucket - 1:
             self.previous = max(0, min(MOST, self.previous + amount))
         return at in {self.bucket, self.bucket - 1}
 
-    def retry(self, cost: int, quota: int, window: int, elapsed: int) -> int:
+    def retry(self, cost: int, quota: int, window: int, now: int) -> int:
         """Milliseconds until `cost` is admitted; admission never ends before the next charge."""
         cost = min(cost, quota)
-        base = self.bucket * window + elapsed
 
         def admitted(delay: int) -> bool:
-            later, gone = self.rolled(base + delay, window)
+            later, gone = self.rolled(now + delay, window)
             return later.admits(cost, quota, window, gone)
 
-        low, high = 0, 2 * window
+        low, high = 0, (self.bucket + 2) * window - now
         assert admitted(high)
         while low < high:
             middle = (low + high) // 2
@@ -96,6 +97,6 @@ class Model:
             granted,
             state.remaining(quota, window, elapsed),
             state.bucket,
-            window - elapsed,
-            state.retry(least, quota, window, elapsed),
+            (state.bucket + 1) * window - now,
+            state.retry(least, quota, window, now),
         ]

@@ -68,7 +68,7 @@ class History:
         if draw.random() < 0.03:
             # Another server takes over, whose clock is behind.
             self.now -= draw.randint(0, 3 * window)
-        bucket = self.now // window + draw.choice((0, 0, 0, -1, -1, -2, 1))
+        bucket = self.now // window + draw.choice((0, 0, 0, -1, -1, -2, 1, 3))
         # A quota is another one after a reload, or for another tier.
         quota = self.quota if draw.random() < 0.9 else draw.randint(1, self.quota)
         most = max(1, quota // draw.choice((1, 2, 5, 20)))
@@ -153,6 +153,37 @@ def test_giving_back_to_a_window_that_is_gone_makes_none(client: redis.Redis) ->
     key = window_key("test", "gone", DIGEST)
     run(client, *give_back(key, 10, 60_000, 4, 12))
     assert not client.exists(key)
+
+
+def at(client: redis.Redis, now: int, *words: Any) -> Answer:  # noqa: ANN401
+    """Do it at a time; of a command that says no debt, that is the last of ten words."""
+    padded = (*words, *(0,) * (13 - len(words)), now)
+    return Answer(*run(client, *padded))
+
+
+def test_a_clock_that_is_behind_waits_for_the_bucket_that_was_charged_too(
+    client: redis.Redis,
+) -> None:
+    key = window_key("test", "behind", DIGEST)
+    later = acquire(key, 10, 60_000, 10, 1, 1, 0, 0, 0)
+    assert at(client, 60_000 * 1000, *later) == (10, 0, 1000, 60_000, 66_000)
+    # A fail-over to a server whose clock is 90 seconds behind.
+    found = at(client, 60_000 * 1000 - 90_000, *later)
+    assert found == (0, 0, 1000, 150_000, 156_000)
+    # The bucket before it counts as at that bucket's beginning.
+    assert at(client, 60_000 * 1001, *later)[:2] == (0, 0)
+    assert at(client, 60_000 * 1001 + 6_000, *later) == (1, 0, 1001, 54_000, 6_000)
+    found = at(client, 60_000 * 1001 - 1, *later)
+    assert found == (0, 0, 1001, 60_001, 12_001)
+
+
+def test_what_a_clock_that_is_ahead_has_charged_counts_now(client: redis.Redis) -> None:
+    for number, ahead in enumerate((1, 2, 7)):
+        key = window_key("test", f"ahead{number}", DIGEST)
+        debt = acquire(key, 10, 60_000, 1, 1, 1, 1000 + ahead, 2, 3)
+        assert at(client, 60_000 * 1000, *debt)[:3] == (1, 4, 1000)
+        returned = give_back(key, 10, 60_000, 4, 1000 + ahead)
+        assert at(client, 60_000 * 1000, *returned)[:3] == (0, 8, 1000)
 
 
 @pytest.mark.parametrize("value", ["", "x", "1:2", "1:2:-3", "1:2:3:4", "1e3:1:1"])
