@@ -57,6 +57,10 @@ ago comes with `Launch`. A Redis that hangs must not keep workers from coming ba
 DRAIN_GRACE = 0.5
 """Seconds beyond `timeouts.drain` that the gateway gets to notice by itself that time is up."""
 
+LAST_WORDS_DEADLINE = 1.0
+"""Seconds in which the supervisor has to take the last report. One that hangs must not keep the
+worker from ending; what was counted since it last asked is lost then."""
+
 
 class Serving(Protocol):
     """What a worker runs; see `pygateway.gateway.Gateway`."""
@@ -139,9 +143,10 @@ async def _work(connection: socket.socket, build: Build) -> int:
     await stop.wait()
     await _drain(gateway, config.timeouts.drain, force, channel)
     await conversation.close()
-    with contextlib.suppress(ChannelClosed):
+    with contextlib.suppress(ChannelClosed, TimeoutError):
         # What was counted since the supervisor last asked would be lost.
-        await channel.send(Report(UNASKED, conversation.report()))
+        async with asyncio.timeout(LAST_WORDS_DEADLINE):
+            await channel.send(Report(UNASKED, conversation.report()))
     if feed is not None:
         await feed.close()
     gateway.close()

@@ -202,6 +202,14 @@ def test_its_last_words_are_a_report_that_nobody_asked_for() -> None:
         assert worker.exit_code() == 0
 
 
+def test_a_supervisor_that_does_not_take_its_last_words_is_not_waited_for() -> None:
+    with started() as worker:
+        worker.launch(toy("verbose"))
+        worker.process.send_signal(signal.SIGTERM)
+        assert worker.receive() == {"kind": "draining"}
+        assert worker.exit_code() == 0
+
+
 def test_a_second_signal_ends_at_once() -> None:
     with started() as worker:
         worker.launch(toy("serves"))

@@ -12,6 +12,7 @@ stalls-on-term  answers, and blocks its loop when it is told to drain
 full            answers, and has no room for revocations
 deaf            answers, and blocks its loop when something is revoked
 muddled         answers, and has bugs in what is told and asked of it
+verbose         answers, and reports more than a channel holds
 """
 
 from __future__ import annotations
@@ -112,6 +113,8 @@ class ToyGateway:
         """Describe the toy."""
         if self.behaviour == "muddled":
             raise RuntimeError("the toy has a bug")
+        if self.behaviour == "verbose":
+            return {"words": "word " * (1 << 20)}
         return {"connections": len(self.conversations), "revoked": len(self.revoked)}
 
     async def drain(self, timeout: float) -> None:
