@@ -83,9 +83,14 @@ class Gateway:
         await self._server.listen(sockets)
 
     async def drain(self, timeout: float) -> None:
-        """Accept no more, finish what is under way within `timeout` seconds, and close."""
+        """Accept no more, finish what is under way within `timeout` seconds, and close.
+
+        What was leased of quotas and not spent is given back then, which may take a second.
+        """
         self._proxy.drain()
         await self._server.drain(timeout)
+        if self._limiter is not None:
+            await self._limiter.settle()
         self.close()
 
     def close(self) -> None:

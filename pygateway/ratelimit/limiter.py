@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import deque
 from contextlib import suppress
 from time import time
 from typing import TYPE_CHECKING, Any, Final, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from pygateway.ratelimit import script
 from pygateway.ratelimit.heartbeat import BEAT
-from pygateway.ratelimit.link import NOBODY
+from pygateway.ratelimit.link import AWAY, TOO_MANY
 from pygateway.ratelimit.pipeline import pipeline
 
 if TYPE_CHECKING:
@@ -37,8 +38,17 @@ AHEAD: Final = 2
 """A lease is at most one part of this many, for each gateway, of what remains: should all of them
 ask at the same moment, there is something left for the next to come."""
 
-MOST_LATE: Final = 4096
-"""Late answers that are remembered until the store is back: as many as one server can owe."""
+MOST_AT_ONCE: Final = 1000
+"""What is given back in one beat, or in one go at the end. Of the commands that may be under way
+to a server (`MOST_IN_FLIGHT`) that leaves three quarters to requests, and it costs the server some
+hundredth of a second."""
+
+MOST_OWED: Final = 3 * 4096
+"""What is remembered until it can be given back: as much as one server can answer late, each with
+what it granted and a debt in two buckets."""
+
+SETTLING: Final = 1.0
+"""Seconds that giving back may take at the end. What is left then is lost until its window ends."""
 
 E = TypeVar("E")
 U = TypeVar("U", bound="Unfunded")
@@ -78,8 +88,8 @@ class Funder(Protocol[U_contra, F]):
     def set_store(self, up: bool, gateways: int, incarnation: int) -> None:
         """Say whether the store can be asked, who else asks it, and which one it is."""
 
-    def unused_leases(self, now: float) -> list[Refund]:
-        """Take out what was acquired ahead and has rested since the last call."""
+    def unused_leases(self, now: float, most: int) -> list[Refund]:
+        """Take out what was acquired ahead and has rested since the last call, up to so many."""
 
 
 class StorePolicy(NamedTuple):
@@ -133,8 +143,10 @@ class Limiter(Generic[E, U, F]):
         self._incarnation = 0
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
-        self._late: list[Refund] = []
-        self._counts = {"acquired": 0, "unanswered": 0, "returned": 0, "late": 0}
+        self._acquiring = _UnderWay()
+        self._returning = _UnderWay()
+        self._owed: deque[Refund] = deque()
+        self._counts = {"acquired": 0, "unanswered": 0, "returned": 0, "lost": 0, "late": 0}
 
     def start(self) -> None:
         """Begin to connect; until then the store is away."""
@@ -149,11 +161,32 @@ class Limiter(Generic[E, U, F]):
                 await self._answered.wait()
 
     async def close(self) -> None:
-        """Close every connection; whoever waits for an answer is told."""
+        """Close every connection; whoever waits for an answer has been told when this returns."""
         self._closed = True
         if self._timer is not None:
             self._timer.cancel()
         await self._pipeline.close()
+        # The gate takes back the debts of those who are told; nothing would be left of them else.
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLING):
+                await self._acquiring.ended()
+
+    async def settle(self) -> None:
+        """Give back whatever this process watches, and close: nobody is served any more.
+
+        What cannot be given back within `redis.timeout`, or not all of it within `SETTLING`, is
+        lost until its window ends.
+        """
+        if self._timer is not None:
+            self._timer.cancel()
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SETTLING):
+                    # What is still granted to requests may have to be given back, too.
+                    await self._acquiring.ended()
+                    await self._return_all()
+        finally:
+            await self.close()
 
     @property
     def up(self) -> bool:
@@ -177,6 +210,7 @@ class Limiter(Generic[E, U, F]):
             earlier: What the same request was granted before.
         """
         acquires = unfunded.acquires
+        self._acquiring.begin()
         self._counts["acquired"] += len(acquires)
         acquisition = _Acquisition(self, exchange, unfunded, callback, earlier, len(acquires))
         gateways = self._store[1]
@@ -194,16 +228,23 @@ class Limiter(Generic[E, U, F]):
     def give_back(self, refunds: Iterable[Refund]) -> None:
         """Give back what was charged and not spent; nobody waits for it.
 
-        It is lost when the store is away, and with it a part of one window at most.
+        While the store is away, or has much to take, it is remembered. What is lost all the same is
+        a part of one window.
         """
-        for policy, digest, amount, bucket in refunds:
-            if not self.up or amount <= 0:
-                continue
-            self._counts["returned"] += amount
-            prefix, quota, window = self._policies[policy]
-            key = f"{prefix}{digest}}}"
-            words = script.give_back(key, quota, window, amount, bucket)
-            self._pipeline.submit(key, words, NOBODY)
+        for refund in refunds:
+            if self.up and self._returning.count < MOST_AT_ONCE:
+                self._return(refund)
+            else:
+                self.owe(refund)
+
+    def owe(self, refund: Refund) -> None:
+        """Remember what could not be given back yet."""
+        if refund[2] <= 0:
+            return
+        if self._closed or len(self._owed) >= MOST_OWED:
+            self._counts["lost"] += 1
+        else:
+            self._owed.append(refund)
 
     def statistics(self) -> dict[str, Any]:
         """Describe the store as it is seen from here, for reports and metrics."""
@@ -226,6 +267,7 @@ class Limiter(Generic[E, U, F]):
 
     def fund(self, acquisition: _Acquisition[E, U, F]) -> None:
         """Tell the gate what came, and the proxy what the gate makes of it."""
+        self._acquiring.end()
         now = time()
         answers, unfunded = acquisition.answers, acquisition.unfunded
         sent = min(acquisition.sent, now)
@@ -250,16 +292,14 @@ class Limiter(Generic[E, U, F]):
             return
         self._counts["late"] += 1
         policy, digest, _, _, _, bucket, previous, current = acquire
-        refunds = (
-            (policy, digest, answer.granted, answer.bucket),
-            (policy, digest, current, bucket),
-            (policy, digest, previous, bucket - 1),
+        # Who hung answers late, and counts as away until it has answered in time.
+        self.give_back(
+            (
+                (policy, digest, answer.granted, answer.bucket),
+                (policy, digest, current, bucket),
+                (policy, digest, previous, bucket - 1),
+            )
         )
-        if self.up:
-            self.give_back(refunds)
-        elif len(self._late) < 3 * MOST_LATE:
-            # Who hung answers late, and counts as away until it has answered in time.
-            self._late += refunds
 
     def _follow(self) -> None:
         """Tell the gate what has changed."""
@@ -280,10 +320,10 @@ class Limiter(Generic[E, U, F]):
             self._gate.set_store(*store)
             if up:
                 self._answered.set()
-                late, self._late = self._late, []
-                if same:
+                if not same:
                     # One that has lost what it held has charged none of it.
-                    self.give_back(late)
+                    self._owed.clear()
+                self._return_owed(MOST_AT_ONCE)
 
     def _beat_later(self) -> None:
         # Gateways that were started together need not ask together.
@@ -297,7 +337,110 @@ class Limiter(Generic[E, U, F]):
             link.beat()
         # While the store is away this machine may need them, and nobody else could have them.
         if self.up:
-            self.give_back(self._gate.unused_leases(time()))
+            self._return_some()
+
+    def _return_some(self) -> int:
+        """Give back what is owed and what has rested, up to `MOST_AT_ONCE`; how much that was."""
+        most = MOST_AT_ONCE - self._returning.count
+        if most <= 0:
+            return 0
+        # What a node that is missing is owed, again and again, must leave room for the rest.
+        owed = self._return_owed((most + 1) // 2)
+        rested = self._gate.unused_leases(time(), most - owed) if owed < most else []
+        for refund in rested:
+            self._return(refund)
+        return owed + len(rested)
+
+    def _return_owed(self, most: int) -> int:
+        count = min(most, len(self._owed))
+        for _ in range(count):
+            self._return(self._owed.popleft())
+        return count
+
+    def _return(self, refund: Refund) -> None:
+        policy, digest, amount, bucket = refund
+        if amount <= 0:
+            return
+        self._returning.begin()
+        prefix, quota, window = self._policies[policy]
+        key = f"{prefix}{digest}}}"
+        words = script.give_back(key, quota, window, amount, bucket)
+        self._pipeline.submit(key, words, _Returned(self, refund))
+
+    def returned(self, refund: Refund, error: StoreUnavailable | None) -> None:
+        """Something was given back, or perhaps not."""
+        self._returning.end()
+        if error is None:
+            self._counts["returned"] += refund[2]
+        elif error is AWAY or error is TOO_MANY:
+            # It was not sent.
+            self.owe(refund)
+        else:
+            self._counts["lost"] += 1
+
+    async def _return_all(self) -> None:
+        """Give back everything, one part after the other, as long as it is taken."""
+        empty = 0
+        # The first look at a lease notes what is left of it, the second one takes it.
+        while empty < 2 and self.up:
+            await self._returning.ended()
+            before = self._counts["returned"]
+            given = self._return_some()
+            await self._returning.ended()
+            if given and self._counts["returned"] == before:
+                return
+            empty = 0 if given else empty + 1
+
+
+class _UnderWay:
+    """Counts what has begun and not ended.
+
+    Attributes:
+        count: How much that is.
+    """
+
+    __slots__ = ("_none", "count")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._none: asyncio.Event | None = None
+
+    def begin(self) -> None:
+        """One more has begun."""
+        self.count += 1
+
+    def end(self) -> None:
+        """One has ended."""
+        self.count -= 1
+        if self._none is not None and not self.count:
+            self._none.set()
+            self._none = None
+
+    async def ended(self) -> None:
+        """Wait until nothing is under way."""
+        while self.count:
+            if self._none is None:
+                self._none = asyncio.Event()
+            await self._none.wait()
+
+
+class _Returned:
+    """Something that is given back."""
+
+    __slots__ = ("_limiter", "_refund")
+
+    def __init__(self, limiter: Limiter[Any, Any, Any], refund: Refund) -> None:
+        self._limiter = limiter
+        self._refund = refund
+
+    def answered(self, reply: Any, sent: float) -> None:  # noqa: ANN401 - whatever Redis says
+        self._limiter.returned(self._refund, None)
+
+    def unanswered(self, error: StoreUnavailable) -> None:
+        self._limiter.returned(self._refund, error)
+
+    def late(self, reply: Any) -> None:  # noqa: ANN401 - as above
+        """It was given back after all."""
 
 
 class _Acquisition(Generic[E, U, F]):

@@ -203,6 +203,21 @@ def test_what_redis_grants_too_late_is_given_back(
     eventually(lambda: made.current() == charged, "return of late grants")
 
 
+def test_a_gateway_that_drains_leaves_no_lease_behind(
+    resources: contextlib.ExitStack, tmp_path: Path
+) -> None:
+    made = Limited(resources, tmp_path, mode="leased")
+    assert made.answers(12) == {200: 12}
+    eventually(lambda: made.current() >= 12, "arrival of the leases")
+    # Whatever rested may have been given back already, but then there is another lease.
+    while made.current() == 12:
+        assert made.answers(1) == {200: 1}
+    (gateway,) = made.gateways
+    policies = gateway.statistics()["rate_limits"]["policies"]
+    gateway.drain(5)
+    eventually(lambda: made.current() == policies["p"]["admitted"], "return of the leases")
+
+
 def test_what_is_owed_outlives_a_request_that_gives_up(
     resources: contextlib.ExitStack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

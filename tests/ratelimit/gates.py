@@ -45,9 +45,9 @@ class FakeGate:
     def set_store(self, up: bool, gateways: int, incarnation: int) -> None:
         self.stores.append((up, gateways, incarnation))
 
-    def unused_leases(self, now: float) -> list[Refund]:
+    def unused_leases(self, now: float, most: int) -> list[Refund]:
         self.asked_for_leases += 1
-        taken, self.unused = self.unused, []
+        taken, self.unused = self.unused[:most], self.unused[most:]
         return taken
 
     @property

@@ -172,6 +172,141 @@ def test_leases_that_rested_are_given_back(
     run(scenario())
 
 
+def digests(count: int) -> list[str]:
+    return [f"{number:032x}" for number in range(count)]
+
+
+def test_what_is_given_back_leaves_room_for_those_who_ask(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(limiter, "BEAT", 0.01)
+
+    async def scenario() -> None:
+        async with RespServer(lambda _: HEARTBEAT) as fake, limiting(fake.url) as made:
+            fake.reply = lambda _: None
+            made.gate.unused = [(0, each, 1, 1) for each in digests(5000)]
+            made.limiter.give_back([(1, each, 1, 1) for each in digests(5000)])
+            before = made.gate.asked_for_leases
+            made.ask(need())
+            beats = 5
+            await until(lambda: len(fake.commands) > limiter.MOST_AT_ONCE + beats)
+            statistics = made.limiter.statistics()
+            (node,) = statistics["nodes"]
+            assert node["in_flight"] < limiter.MOST_AT_ONCE + 10 * beats
+            assert node["refused"] == 0
+            assert (statistics["returned"], statistics["lost"]) == (0, 0)
+            assert made.gate.asked_for_leases == before
+
+    run(scenario())
+
+
+def test_much_is_given_back_beat_by_beat(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limiter, "BEAT", 0.01)
+
+    async def scenario() -> None:
+        async with limiting(server.url) as made:
+            made.gate.unused = [(0, each, 1, 1) for each in digests(5000)]
+            made.limiter.give_back([(1, each, 1, 1) for each in digests(5000)])
+            await until(lambda: made.limiter.statistics()["returned"] == 10_000)
+            statistics = made.limiter.statistics()
+            assert statistics["lost"] == statistics["nodes"][0]["refused"] == 0
+
+    run(scenario())
+
+
+def test_what_could_not_be_given_back_is_when_the_store_is_there_again(
+    server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limiter, "MOST_OWED", 3)
+
+    async def scenario() -> None:
+        async with limiting(server.url) as made:
+            bucket = (await made.answer(need(least=50, want=50))).bucket
+            saved = await in_thread(server.saved)
+            server.kill()
+            await until(lambda: not made.limiter.up)
+            made.limiter.give_back([(0, DIGEST, 0, bucket)] * 3)
+            made.limiter.give_back([(0, DIGEST, 10, bucket)] * 4)
+            assert made.limiter.statistics()["lost"] == 1
+            await in_thread(server.start, saved)
+            await until(lambda: made.limiter.up)
+            assert (await made.answer(need())).remaining == 79
+
+    run(scenario())
+
+
+def charged(server: RedisServer, count: int) -> int:
+    """What is charged for so many keys."""
+    keys = [window_key("pygateway", POLICIES[0].name, each) for each in digests(count)]
+    return sum(int(held.rpartition(b":")[2]) for held in server.command("MGET", *keys) if held)
+
+
+def test_at_the_end_everything_is_given_back(server: RedisServer) -> None:
+    count = 2500
+
+    async def scenario() -> None:
+        async with limiting(server.url) as made:
+            needs = [need(digest=each, least=3, want=3) for each in digests(count)]
+            answers = [answer for answer in await made.answers(*needs) if answer is not None]
+            assert len(answers) == count
+            refunds = [
+                (0, digest, 2, answer.bucket)
+                for digest, answer in zip(digests(count), answers, strict=True)
+            ]
+            # Some wait for their turn already when it ends.
+            made.limiter.give_back(refunds[:1200])
+            made.gate.unused = refunds[1200:]
+            await made.limiter.settle()
+            assert not made.gate.unused
+            assert charged(server, count) == count
+            await made.limiter.close()
+
+    run(scenario())
+
+
+def test_at_the_end_every_lease_is_looked_at_twice(server: RedisServer) -> None:
+    async def scenario() -> None:
+        async with limiting(server.url) as made:
+            await made.limiter.settle()
+            assert made.gate.asked_for_leases == 2
+            await made.limiter.settle()
+
+    run(scenario())
+
+
+def test_at_the_end_a_store_that_hangs_is_not_waited_for(server: RedisServer) -> None:
+    async def scenario() -> None:
+        async with limiting(server.url, timeout=0.05) as made:
+            server.hang()
+            found = made.ask(need())
+            made.gate.unused = [(0, each, 1, 1) for each in digests(5000)]
+            before = time.monotonic()
+            await made.limiter.settle()
+            assert time.monotonic() - before < limiter.SETTLING
+            # Who waited was told in time for its debt to be kept.
+            assert found == [[None]]
+            assert len(made.gate.unused) >= 4000
+
+    run(scenario())
+
+
+def test_who_waits_is_told_before_it_is_closed(server: RedisServer) -> None:
+    async def scenario() -> None:
+        async with limiting(server.url, timeout=10) as made:
+            server.hang()
+            found = made.ask(need(debt=(1, 2, 3)))
+            unsent = made.ask(need(1), need(0))
+            await asyncio.sleep(0)
+            at_the_last_moment = made.ask(need(0))
+            await made.limiter.close()
+            assert found == at_the_last_moment == [[None]]
+            assert unsent == [[None, None]]
+
+    run(scenario())
+
+
 def test_the_gate_knows_whether_the_store_is_there(server: RedisServer) -> None:
     async def scenario() -> None:
         async with limiting(server.url, wait=False) as made:
@@ -201,7 +336,7 @@ def test_without_the_store_answers_are_none_at_once(server: RedisServer) -> None
             server.kill()
             await until(lambda: not made.limiter.up)
             assert await made.answers(need(0), need(1)) == [None, None]
-            made.limiter.give_back([(0, DIGEST, 1, 1)])
+            made.limiter.give_back([(0, DIGEST, 1, 1), (0, DIGEST, 0, 1)])
             statistics = made.limiter.statistics()
             assert (statistics["acquired"], statistics["unanswered"]) == (2, 2)
             assert statistics["returned"] == 0
