@@ -183,6 +183,8 @@ class Exchange:
         endpoint, upstream_state: Where it goes, or last went; known to the proxy alone.
         request_head: The head as it came; kept where the gate has to be asked more than once,
             `rounds` times so far, with what is known by then: `verdict` and `funding`.
+        funding_until: Until when the store may be asked, by the monotonic clock; None before it
+            was asked at all.
         tries: Connections that were asked for so far.
         tried: Endpoints that could not be connected to.
         request_done: Whether the whole request has arrived.
@@ -200,6 +202,7 @@ class Exchange:
         "finished",
         "forward",
         "funding",
+        "funding_until",
         "moved",
         "moved_at_check",
         "outbox",
@@ -235,6 +238,7 @@ class Exchange:
     upstream_head: bytes
     verdict: Verdict | None
     funding: Funding | None
+    funding_until: float | None
 
     def __init__(self, client: ClientSide, story: Story) -> None:
         self.client = client

@@ -21,7 +21,7 @@ an idle connection, and whose quota is at hand, makes no Task, no Future and no 
 from __future__ import annotations
 
 import asyncio
-from time import time
+from time import monotonic, time
 from typing import TYPE_CHECKING, TypeVarTuple, Unpack
 
 from pygateway import problem
@@ -76,11 +76,15 @@ cheaper than a new connection; beyond, the connection is closed after the answer
 MOST_ROUNDS = 6
 """Times that the gate is asked again about one request. A token that is new twice over takes two:
 one for its key and one for its signature; keys that change meanwhile may cost another. The store
-is asked once, and again if a lease that was there is gone by the time that the others have come."""
+is asked once, and again if a lease that was there is gone by the time that the others have come,
+unless `redis.timeout` has passed by then."""
 
 FUNDING_PATIENCE = 1.0
 """Seconds beyond `redis.timeout` until a request gives up waiting for the store. The limiter keeps
 that deadline itself; this is for the case that it does not."""
+
+GAVE_UP = 0.0
+"""`Exchange.funding_until` of a request about which the store is not asked any more."""
 
 PROGRESS_INTERVAL = 10.0
 """Seconds between two looks at whether an exchange past its total deadline still moves."""
@@ -144,7 +148,7 @@ class Proxy:
             else:
                 exchange.request_head = head
                 exchange.rounds = 0
-                exchange.verdict = exchange.funding = None
+                exchange.verdict = exchange.funding = exchange.funding_until = None
                 self.answer(exchange, decision)
         except BaseException:
             self.crash(exchange)
@@ -252,11 +256,16 @@ class Proxy:
     # --- how much may be asked for -------------------------------------------------------------
 
     def fund(self, exchange: Exchange, unfunded: Unfunded) -> None:
-        """Ask the store for what the request costs, in one go with all others of this turn."""
+        """Ask the store for what the request costs, in one go with all others of this turn.
+
+        Where the gate needs more than it was given, it is asked again, but only until the deadline
+        of the first time has passed; then the gate decides without the store, once.
+        """
         limiter = self.limiter
         exchange.rounds += 1
         exchange.phase = FUNDING
-        if limiter is None or exchange.rounds > MOST_ROUNDS:
+        until = exchange.funding_until
+        if limiter is None or exchange.rounds > MOST_ROUNDS or until == GAVE_UP:
             # The gate takes back what is owed and was about to be told; what was granted goes to
             # others.
             now, count = time(), len(unfunded.acquires)
@@ -264,7 +273,13 @@ class Proxy:
             self.fail(exchange, RateLimitUnavailable("The rate limits change too quickly."))
             return
         exchange.client.deadline = self.sweep.now + limiter.timeout + FUNDING_PATIENCE
-        limiter.acquire(exchange, unfunded, self.take_funding, exchange.funding)
+        if until is None or monotonic() < until:
+            if until is None:
+                exchange.funding_until = monotonic() + limiter.timeout
+            limiter.acquire(exchange, unfunded, self.take_funding, exchange.funding)
+        else:
+            exchange.funding_until = GAVE_UP
+            limiter.give_up(exchange, unfunded, self.take_funding, exchange.funding)
 
     def take_funding(self, exchange: Exchange, funding: Funding) -> None:
         """Go on with what the store has said."""

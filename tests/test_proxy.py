@@ -8,12 +8,15 @@ import pytest
 import structlog
 
 from pygateway._core import Gate
+from tests.limits.fleet import eventually
 from tests.support.client import request
 from tests.support.gateway import configuration, route
 from tests.support.issuer import Issuer, provider
+from tests.support.redis import RedisServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.conftest import StartGateway, StartUpstream
     from tests.support.gateway import Document, RunningGateway
@@ -183,6 +186,81 @@ class TestAuthentication:
         # A new one with a known key waits its turn, and makes none either.
         assert gateway.fetch(request("GET", "/a", issuer.bearer())).status == 200
         assert made == []
+
+
+class ForgettingFundings(WrappedGate):
+    """Takes so many fundings for none, as if somebody else had spent the leases meanwhile."""
+
+    forgets = 1
+
+    def decide_head(
+        self,
+        head: bytes,
+        peer: Any,  # noqa: ANN401
+        now: float,
+        verdict: Any = None,  # noqa: ANN401
+        funding: Any = None,  # noqa: ANN401
+    ) -> Any:  # noqa: ANN401
+        if funding is not None and self.forgets:
+            self.forgets -= 1
+            return self._gate.decide_head(head, peer, now, verdict)
+        return self._gate.decide_head(head, peer, now, verdict, funding)
+
+
+class ForgettingEveryFunding(ForgettingFundings):
+    """Is never content."""
+
+    forgets = 1000
+
+
+class TestFunding:
+    """What is about the story alone; tests/wire and tests/limits have what is about limits."""
+
+    @pytest.fixture
+    def server(self, tmp_path: Path) -> Iterator[RedisServer]:
+        with RedisServer(tmp_path) as running:
+            yield running
+
+    @staticmethod
+    def started(start_gateway: StartGateway, server: RedisServer, timeout: str) -> RunningGateway:
+        limit = {"by": "global", "quota": 9, "window": "1h", "mode": "strict"}
+        gateway = start_gateway(
+            configuration(
+                {},
+                redis={"url": server.url, "timeout": timeout},
+                rate_limits={"all": limit | {"on_store_failure": "open"}},
+                routes=[route("all", respond={"status": 203}, rate_limits=["all"])],
+            )
+        )
+        eventually(lambda: gateway.statistics()["rate_limits"]["store"]["up"], "connection")
+        return gateway
+
+    @pytest.mark.parametrize("gate", [ForgettingFundings, ForgettingEveryFunding])
+    def test_nobody_waits_for_the_store_twice(
+        self,
+        server: RedisServer,
+        start_gateway: StartGateway,
+        monkeypatch: pytest.MonkeyPatch,
+        gate: type[WrappedGate],
+    ) -> None:
+        monkeypatch.setattr("pygateway.gateway.Gate", gate)
+        gateway = self.started(start_gateway, server, "200ms")
+        server.hang()
+        response = gateway.fetch(request())
+        if gate is ForgettingFundings:
+            # `on_store_failure` has decided.
+            assert response.status == 203
+        else:
+            response.problem("rate-limit-unavailable")
+        assert gateway.statistics()["rate_limits"]["store"]["acquired"] == 1
+
+    def test_a_store_that_answers_in_time_is_asked_again(
+        self, server: RedisServer, start_gateway: StartGateway, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("pygateway.gateway.Gate", ForgettingFundings)
+        gateway = self.started(start_gateway, server, "10s")
+        assert gateway.fetch(request()).status == 203
+        assert gateway.statistics()["rate_limits"]["store"]["acquired"] == 2
 
 
 def count_tasks(gateway: RunningGateway) -> list[Any]:

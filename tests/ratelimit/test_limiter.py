@@ -307,6 +307,23 @@ def test_who_waits_is_told_before_it_is_closed(server: RedisServer) -> None:
     run(scenario())
 
 
+def test_who_gives_up_is_told_what_the_gate_makes_of_nothing(server: RedisServer) -> None:
+    async def scenario() -> None:
+        async with limiting(server.url) as made:
+            found: list[Funding] = []
+            made.limiter.give_up(
+                "exchange", Needs([need(0), need(1)]), lambda _, funding: found.append(funding)
+            )
+            assert not found
+            await asyncio.sleep(0)
+            assert found == [[None, None]]
+            ((sent, now),) = made.gate.times
+            assert sent == now
+            assert made.limiter.statistics()["acquired"] == 0
+
+    run(scenario())
+
+
 def test_the_gate_knows_whether_the_store_is_there(server: RedisServer) -> None:
     async def scenario() -> None:
         async with limiting(server.url, wait=False) as made:
