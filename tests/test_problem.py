@@ -1,21 +1,33 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pygateway import problem
 from pygateway._core import REASONS
 from pygateway.errors import ExchangeError
 
+COMMON = ("type", "title", "status", "detail", "instance", "request_id")
+# Surrogates are no text, but JSON can say them, and what cannot be encoded must not break a reply.
+TEXT = st.text(st.characters(exclude_categories=()))
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | TEXT,
+    lambda inner: st.lists(inner) | st.tuples(inner) | st.dictionaries(TEXT, inner),
+    max_leaves=6,
+)
+MEMBERS = st.dictionaries(TEXT.filter(lambda member: member not in COMMON), VALUES, max_size=3)
+
 
 class Decision:
     """A decision with nothing but what a reply needs; the native ones are tried in tests/wire."""
 
-    request_id = "0199"
-    path = "/a"
-
-    def __init__(self, *, head_only: bool = False, path: str = "/a") -> None:
+    def __init__(
+        self, *, head_only: bool = False, path: str = "/a", request_id: str = "0199"
+    ) -> None:
         self.head_only = head_only
         self.path = path
+        self.request_id = request_id
 
     def reply_head(
         self,
@@ -82,6 +94,28 @@ def test_text_of_any_kind_stays_json() -> None:
     assert members(problem.render(Decision(), "internal", 'a"\n\u2028é', 0.0))["detail"] == (
         'a"\n\u2028é'
     )
+
+
+@given(st.sampled_from(list(problem.CATALOGUE)), TEXT, TEXT, TEXT, st.none() | MEMBERS)
+def test_the_bytes_are_those_of_json_dumps(
+    name: str,
+    detail: str,
+    path: str,
+    request_id: str,
+    members: dict[str, object] | None,
+) -> None:
+    kind = problem.CATALOGUE[name]
+    values = (f"urn:pygateway:problem:{name}", kind.title, kind.status, detail, path or "/")
+    document = dict(zip(COMMON, (*values, request_id), strict=True)) | (members or {})
+    decision = Decision(path=path, request_id=request_id)
+    reply = problem.render(decision, name, detail, 0.0, members=members)
+    assert reply.endswith(b"|" + json.dumps(document).encode("ascii") + b"\n")
+
+
+def test_replies_leave_nothing_behind_for_the_next() -> None:
+    before = problem.render(Decision(), "overloaded", "x", 0.0)
+    problem.render(Decision(), "overloaded", "x", 0.0, headers=[(b"Allow", b"GET")])
+    assert problem.render(Decision(), "overloaded", "x", 0.0) == before
 
 
 @pytest.mark.parametrize("reason", REASONS)

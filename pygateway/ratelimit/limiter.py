@@ -225,6 +225,26 @@ class Limiter(Generic[E, U, F]):
         if not acquires:
             self._loop.call_soon(self.fund, acquisition)
 
+    def give_up(
+        self,
+        exchange: E,
+        unfunded: U,
+        callback: Callable[[E, F], None],
+        earlier: F | None = None,
+    ) -> None:
+        """Let the gate decide as if the store did not answer, for a request that waits no longer.
+
+        Args:
+            exchange: Handed back.
+            unfunded: What the gate has answered.
+            callback: As for `acquire`.
+            earlier: What the same request was granted before.
+        """
+        now = time()
+        nothing = [None] * len(unfunded.acquires)
+        funding = self._gate.fund(unfunded, nothing, now, now, earlier)
+        self._loop.call_soon(callback, exchange, funding)
+
     def give_back(self, refunds: Iterable[Refund]) -> None:
         """Give back what was charged and not spent; nobody waits for it.
 
