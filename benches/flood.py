@@ -52,8 +52,7 @@ class Cost(NamedTuple):
         total: CPU microseconds for each refusal.
         user: The user's part of it.
         rate: Refusals per second.
-        busy: Share of its core that the gateway was busy in; a gateway that waits for the load is
-            woken for fewer requests at a time, which costs more for each.
+        busy: Share of its core that the gateway was busy in; the rest it waited for the load.
     """
 
     total: float
