@@ -59,9 +59,9 @@ class Limits(Section):
         ge=1024,
         le=16_777_216,
         description="Keys that `rate_limits` can count apart at a time on this machine, rounded up"
-        " to a power of two; 16 bytes each, shared by all workers. Keys without a place of their"
-        " own share one window per policy. A change takes effect at the next start, not at a"
-        " reload.",
+        " to a power of two; 16 bytes each and 8 for leases, shared by all workers. A key that is"
+        " counted in Redis takes two places. Keys without a place of their own share one window"
+        " per policy. A change takes effect at the next start, not at a reload.",
     )
 
 
