@@ -64,7 +64,10 @@ class LimitDoor(AuthDoor):
 
     def set_store(self, up: bool, gateways: int) -> None:
         self.native.set_store(up, gateways, 1)
-        self.limits.up, self.limits.gateways = up, gateways
+        self.limits.up = up
+        # Whoever has not heard of others knows of one; what was heard before holds then.
+        if up or gateways > 1:
+            self.limits.gateways = gateways
 
     def visit(
         self,

@@ -59,7 +59,6 @@ class Measure:
     Attributes:
         wait: Milliseconds after which it may be tried again, where it is refused.
         left: What remains, and for how long; None where nobody knows.
-        charged: The same once it is charged.
         book: Where it is charged, if on this machine.
         asks: Whether the store has to be asked.
         nobody: Whether nobody can say.
@@ -73,7 +72,6 @@ class Measure:
     cost: int = 0
     wait: int | None = None
     left: tuple[int, int] | None = None
-    charged: tuple[int, int] | None = None
     book: dict[Key, Window] | None = None
     grant: Grant | None = None
     asks: bool = False
@@ -195,8 +193,6 @@ class Limits:
         measure.left = standing(law, window, now)
         if not law.admits(window, now, measure.cost):
             measure.wait = law.retry(window, now, measure.cost)
-        else:
-            measure.charged = standing(law, charged(window, measure.cost), now)
 
     def look_at_shares(self, measures: list[Measure], now: int) -> None:
         """Policies that go on without the store are looked at last."""
@@ -309,16 +305,14 @@ class Limits:
     def refuse(self, measures: list[Measure]) -> Refused:
         enforced = [measure for measure in measures if measure.refuses]
         shown = [measure for measure in measures if not measure.policy.shadow]
-        # Without the store one may be charged, and only then another one be found to refuse.
-        late = any(measure.book is self.used for measure in measures)
-        said = [self.possible(one, late) for one in shown]
+        said = [self.possible(one) for one in shown]
         return Refused(
             standings=[alternatives for alternatives in said if alternatives],
             waits={one.policy.name: one.waits for one in enforced},
             unknown={one.policy.name for one in enforced if one.nobody and not one.crowded},
         )
 
-    def possible(self, measure: Measure, late: bool) -> list[Standing]:
+    def possible(self, measure: Measure) -> list[Standing]:
         """What a refusal can say: until when it would be refused, or how else the window stands."""
         policy, law = measure.policy, measure.law
         if law is None:
@@ -328,13 +322,8 @@ class Limits:
         if measure.left is None:
             return []
         remaining, reset = measure.left
-        lefts = [(remaining, wait) for wait in measure.waits] + [(remaining, reset)]
-        if late and measure.charged is not None:
-            lefts.append(measure.charged)
-        return [
-            Standing(policy.name, law.quota, min(left, law.quota), law.length, wait)
-            for left, wait in lefts
-        ]
+        until = reset if measure.wait is None else measure.wait
+        return [Standing(policy.name, law.quota, min(remaining, law.quota), law.length, until)]
 
     def charge(self, measures: list[Measure], now: int) -> Admitted:
         entered = []
