@@ -1,18 +1,18 @@
 //! One request held against the limits of its route: all of them are charged, or none.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 use super::applicant::Applicant;
 use super::counts::Count;
 use super::fields::{Span, Standing};
-use super::funding::{Funding, Grant, Outcome as Granted, Shortfall};
-use super::policy::Policy;
-use super::store::{lease_key, refusal_key};
+use super::funding::{Funding, Outcome as Granted, Shortfall};
+use super::measure::{Charged, Means, Measure};
+use super::permits::Permits;
+use super::store::lease_key;
 use super::{Limited, Outcome, RateLimits, RouteLimits, refusal, unavailable};
-use crate::arena::{Charge, Enter, Grant as Lease, Key, Spend};
-use crate::specification::StoreFailure;
-use crate::window::{Law, Window};
+use crate::arena::{Charge, Enter, Spend};
+use crate::window::Law;
 
 /// Milliseconds after which a client may try again that has too many requests in flight: one of
 /// them may end at any moment, and a second is the shortest time that the field can say.
@@ -25,55 +25,6 @@ pub(super) struct Attempt<'a> {
     applicant: &'a Applicant<'a>,
     now_ms: u64,
     measures: Vec<Measure<'a>>,
-}
-
-/// One request at one policy.
-struct Measure<'a> {
-    number: usize,
-    policy: &'a Policy,
-    key: Key,
-    cost: u32,
-    /// With the client's own quota.
-    law: Option<Law>,
-    means: Means<'a>,
-    charged: Charged,
-    /// Requests of the key that were in flight, with this one.
-    in_flight: Option<u32>,
-    /// What is left, and until when, where that is known.
-    left: Option<(u32, u64)>,
-    /// Milliseconds until it may be tried again, where there is not enough left.
-    refused: Option<u64>,
-    /// Whether too many requests are in flight.
-    is_crowded: bool,
-}
-
-/// By what it is seen whether a request fits.
-#[derive(Clone, Copy)]
-enum Means<'a> {
-    /// The machine's own window of a key, by its law.
-    Window(Law, Key),
-    /// What the store has handed out ahead; where that is not enough, the store is asked, or not.
-    Lease { asks: bool },
-    /// What the store has said about this request.
-    Grant(&'a Grant),
-    /// It costs nothing of what the store counts.
-    Costless,
-    /// Nothing has to be seen: the store is away.
-    Nothing,
-    /// Nobody can say.
-    Nobody,
-}
-
-/// What has been charged so far.
-#[derive(Clone, Copy)]
-enum Charged {
-    Nothing,
-    /// The window, in this bucket.
-    Window(u64),
-    /// The window of all that found no place, in this bucket.
-    Crowd(u64),
-    /// So much of a lease.
-    Lease(Lease),
 }
 
 impl<'a> Attempt<'a> {
@@ -456,100 +407,6 @@ impl<'a> Attempt<'a> {
     }
 }
 
-impl Measure<'_> {
-    /// Whether the policy would refuse the request.
-    const fn is_refused(&self) -> bool {
-        self.refused.is_some() || self.is_crowded
-    }
-
-    /// Note what a window leaves.
-    fn look(&mut self, law: &Law, window: Window, now_ms: u64) {
-        let remaining = law.remaining(window, now_ms);
-        let until = if remaining == 0 {
-            law.retry_ms(window, now_ms, 1)
-        } else {
-            law.reset_ms(window, now_ms)
-        };
-        self.left = Some((remaining, until));
-    }
-}
-
-impl RateLimits {
-    /// By what it is seen whether a request fits a policy.
-    #[inline]
-    fn means<'a>(
-        &self,
-        (number, policy): (usize, &Policy),
-        (key, law): (Key, Law),
-        cost: u32,
-        funding: Option<&'a Funding>,
-    ) -> Means<'a> {
-        if !policy.is_shared() {
-            return Means::Window(law, key);
-        }
-        if cost == 0 {
-            return Means::Costless;
-        }
-        let grant = funding.and_then(|funding| funding.find(self.origin, number, key, cost));
-        match grant.map(|grant| (grant, grant.outcome)) {
-            Some((grant, Granted::Refused { .. })) => Means::Grant(grant),
-            Some((grant, Granted::Granted { .. })) if grant.is_open() => Means::Grant(grant),
-            // Nobody answered this request, whatever is said of the store.
-            Some((_, Granted::Failed)) => Means::Lease { asks: false },
-            _ => Means::Lease {
-                asks: self.store.is_up(),
-            },
-        }
-    }
-
-    /// Note that the store has refused as much before, and would still.
-    fn see_refusal(&self, measure: &mut Measure<'_>, now_ms: u64) {
-        let Some(law) = measure.law else { return };
-        let key = lease_key(measure.key, &law);
-        let note = refusal_key(key, measure.cost);
-        if let Some(until_ms) = self.arena.refusal(note, &law, now_ms) {
-            let wait = until_ms.saturating_sub(now_ms);
-            measure.refused = Some(wait);
-            let said = self.arena.information(key, now_ms);
-            let remaining = said.map_or(0, |said| said.remaining);
-            // What was left once may be gone: there is less than was refused.
-            measure.left = Some((remaining.min(measure.cost.saturating_sub(1)), wait));
-        }
-    }
-
-    /// Note what is left, here and elsewhere, as far as that is known.
-    fn look_at_lease(&self, measure: &mut Measure<'_>, now_ms: u64) {
-        let Some(law) = measure.law.filter(|_| measure.left.is_none()) else {
-            return;
-        };
-        let key = lease_key(measure.key, &law);
-        if let Some(said) = self.arena.information(key, now_ms) {
-            let here = self.arena.lease(key, &law, now_ms);
-            let here = here.map_or(0, |lease| lease.left);
-            let wait = said.resets_ms.saturating_sub(now_ms);
-            measure.left = Some((said.remaining.saturating_add(here), wait));
-        }
-    }
-
-    /// Go on without the store, as the policy says.
-    #[cold]
-    fn do_without_store(&self, measure: &mut Measure<'_>) {
-        let Some(law) = measure.law else { return };
-        measure.left = None;
-        measure.means = match measure.policy.on_store_failure {
-            StoreFailure::Open => Means::Nothing,
-            StoreFailure::Closed => {
-                measure.refused = Some(0);
-                Means::Nobody
-            }
-            StoreFailure::Local => {
-                let (law, key) = self.share(law, measure.key);
-                Means::Window(law, key)
-            }
-        };
-    }
-}
-
 /// The law with the quota that the client's tier has.
 #[inline]
 fn own_law(law: Law, number: usize, applicant: &Applicant<'_>) -> Law {
@@ -557,30 +414,4 @@ fn own_law(law: Law, number: usize, applicant: &Applicant<'_>) -> Law {
         .principal
         .and_then(|principal| principal.entitlements.quota(number));
     own.map_or(law, |quota| law.with_quota(quota))
-}
-
-/// Places among the requests in flight, to be returned when the request has ended. They are also
-/// returned when this is dropped, and when the worker dies, by whoever watches it.
-#[derive(Debug)]
-pub struct Permits {
-    limits: Arc<RateLimits>,
-    entered: Vec<Key>,
-    returned: AtomicBool,
-}
-
-impl Permits {
-    /// Return the places. Doing so again does nothing.
-    pub fn give_back(&self) {
-        if !self.returned.swap(true, Ordering::AcqRel) {
-            for &key in &self.entered {
-                self.limits.arena.leave(key, self.limits.lane);
-            }
-        }
-    }
-}
-
-impl Drop for Permits {
-    fn drop(&mut self) {
-        self.give_back();
-    }
 }
