@@ -16,6 +16,7 @@ __all__ = [
     "Forward",
     "Funding",
     "Gate",
+    "LineRing",
     "Peer",
     "ProtocolError",
     "Reject",
@@ -116,6 +117,10 @@ class Arena:
         """Say that a worker has ended, and forget what it had in flight."""
 
 @final
+class LineRing:
+    """Lines of one worker on their way to the log."""
+
+@final
 class Gate:
     """The compiled configuration: routes, limits and header policies.
 
@@ -125,6 +130,7 @@ class Gate:
             unique, not secret.
         arena: Where it counts together with others; None to count by itself.
         lane: Which of those it is.
+        log: Where the lines of the access log go, if the specification asks for one.
 
     Raises:
         SpecError: The specification is unusable.
@@ -132,7 +138,12 @@ class Gate:
     """
 
     def __new__(
-        cls, specification: bytes, seed: bytes, arena: Arena | None = None, lane: int = 0
+        cls,
+        specification: bytes,
+        seed: bytes,
+        arena: Arena | None = None,
+        lane: int = 0,
+        log: LineRing | None = None,
     ) -> Gate: ...
     def peer(self, address: str, secure: bool) -> Peer:
         """Describe the other end of a new connection.
@@ -155,6 +166,7 @@ class Gate:
         version: int = 11,
         verdict: Verdict | None = None,
         funding: Funding | None = None,
+        earlier: Decision | None = None,
     ) -> Forward | Respond | Reject | Unverified | Unfunded:
         """May this request go, where, and with which bytes at its head?
 
@@ -168,6 +180,7 @@ class Gate:
             verdict: What was found out after an `Unverified`. It counts if it is about this
                 request's credential, and while the one who vouched for that still does.
             funding: What the store has granted after an `Unfunded`. It is spent once.
+            earlier: What was decided then; the request keeps its identifiers.
 
         Rate limits are charged as the last thing that can fail, all of the route's or none.
         """
@@ -179,6 +192,7 @@ class Gate:
         now: float,
         verdict: Verdict | None = None,
         funding: Funding | None = None,
+        earlier: Decision | None = None,
     ) -> Forward | Respond | Reject | Unverified | Unfunded:
         """`decide` for a head as it came, up to and with its empty line.
 
@@ -346,6 +360,17 @@ class Gate:
             ValueError: The gate has no limits.
         """
 
+    def count_upstream(self, upstream: int, event: str) -> None:
+        """Count what happened on the way to an upstream.
+
+        Args:
+            upstream: Its index among the specification's `upstreams`.
+            event: `retry`, `connect-failed`, `timeout`, `reset`, `protocol-error` or `overloaded`.
+
+        Raises:
+            ValueError: There is no such upstream or event.
+        """
+
     def set_store(self, up: bool, gateways: int, incarnation: int) -> None:
         """Take note of how the store is.
 
@@ -416,6 +441,73 @@ class Decision:
     @property
     def expects_continue(self) -> bool:
         """Whether the client waits for 100 (Continue) before it sends its body."""
+
+    @property
+    def method_name(self) -> str:
+        """Method of the request; empty where its head could not be read."""
+
+    @property
+    def route_name(self) -> str | None:
+        """Name of the route."""
+
+    @property
+    def sent_status(self) -> int:
+        """The last status for which a head was written; 0 before that."""
+
+    @property
+    def trace_id(self) -> str:
+        """Identifier of the trace that the request is a part of, as 32 hexadecimal digits.
+
+        See W3C Trace Context.
+        """
+
+    @property
+    def sampled(self) -> bool:
+        """Whether the gateway's spans of that trace are collected."""
+
+    @property
+    def spans(self) -> tuple[str, str, str]:
+        """Spans of that trace, as 16 hexadecimal digits each.
+
+        That of the trusted peer that the request comes from (empty if there is none), the gateway's
+        own, and that of the request to the upstream, which is the parent there.
+        """
+
+    def conclude(
+        self,
+        began: float,
+        sent: float,
+        answered: float,
+        written: float,
+        ended: float,
+        request_bytes: int,
+        response_bytes: int,
+        upstream: int,
+        problem: str | None,
+        waits: tuple[float, float, float, float, float] | None,
+    ) -> bool:
+        """Say that the request has ended, and how: it is counted and logged. Once.
+
+        Times are seconds of a monotonic clock. Includes `release`.
+
+        Args:
+            began: When its head was complete.
+            sent: When its head had been written to an upstream; 0 if never.
+            answered: When the upstream's response head had come; 0 if never.
+            written: When the first piece of a response that came in several was passed on; 0 if it
+                came in one.
+            ended: Now.
+            request_bytes: Bytes of the request's body.
+            response_bytes: Bytes of the response's body.
+            upstream: Index of the upstream that it went to; -1 if to none.
+            problem: Name of the problem that it met.
+            waits: Seconds that it has waited for the rest of its head, for the verification of its
+                credential, for the store of rate limits, for connections, and for upstreams before
+                it was tried again.
+
+        Returns:
+            Whether its spans are to be collected.
+        """
 
     def release(self) -> None:
         """Say that the request has ended: it no longer counts among those in flight.

@@ -15,7 +15,9 @@
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU16;
 
+use crate::access_log::{AccessLog, Details};
 use crate::arena::{Arena, ArenaError};
 use crate::authentication::{Asked, Authentication, Stop};
 use crate::client::Peer;
@@ -23,8 +25,11 @@ use crate::credential::Withheld;
 use crate::decision::{Answer, Decision, Forward, Kind, Reason, Refusal, Reject};
 use crate::field::Field;
 use crate::framing::{RequestBody, Version};
+use crate::grammar::is_token;
 use crate::head::Outgoing;
 use crate::identity::{Traceparent, is_request_id};
+use crate::line_ring::LineRing;
+use crate::method::Method;
 use crate::policy::{Action, Policy};
 use crate::rate_limit::applicant::Applicant;
 use crate::rate_limit::funding::Funding;
@@ -35,6 +40,7 @@ use crate::rewrite::Rewrite;
 use crate::route::Match;
 use crate::specification::{SpecError, Specification};
 use crate::tables::Tables;
+use crate::telemetry::Telemetry;
 use crate::template::{Template, Values};
 use crate::verdict::Verdict;
 
@@ -56,6 +62,8 @@ pub struct Known<'a> {
     pub verdict: Option<&'a Verdict>,
     /// About its limits.
     pub funding: Option<&'a Funding>,
+    /// What the gate itself said then: under which identifiers.
+    pub earlier: Option<&'a Reply>,
 }
 
 /// What a request must show for itself.
@@ -90,7 +98,24 @@ impl Gate {
         arena: Arc<Arena>,
         lane: u8,
     ) -> Result<Self, SpecError> {
-        let tables = Arc::new(Tables::compile(specification, seed)?);
+        Self::logging(specification, seed, arena, lane, None)
+    }
+
+    /// A gate that counts in an arena, as the worker with the number `lane`, and puts a line for each
+    /// request into a ring.
+    ///
+    /// # Errors
+    ///
+    /// [`SpecError`] says where the specification is unusable, and why.
+    pub fn logging(
+        specification: &Specification,
+        seed: &[u8; 32],
+        arena: Arc<Arena>,
+        lane: u8,
+        log: Option<Arc<LineRing>>,
+    ) -> Result<Self, SpecError> {
+        let telemetry = Telemetry::compile(specification, Arc::clone(&arena), lane, log)?;
+        let tables = Arc::new(Tables::compile(specification, seed, telemetry)?);
         let (policies, entitlements) = compile_policies(specification)?;
         let authentication = Authentication::compile(specification, &entitlements)?.map(Arc::new);
         let rate_limits = RateLimits::compile(specification, policies, arena, lane)?.map(Arc::new);
@@ -168,6 +193,9 @@ impl Gate {
                     .map(|&(_, value)| value);
                 reject.reply.client = self.tables.proxies.client(peer, forwarded_for);
                 reject.reply.head_only = raw.method == b"HEAD";
+                if is_token(raw.method) {
+                    reject.reply.method = Method::of(raw.method);
+                }
                 Decision::Reject(reject)
             }
         }
@@ -194,6 +222,11 @@ impl Gate {
             body_limit: self.tables.limits.body_bytes,
             accepted: None,
             limited: Limited::default(),
+            at: now,
+            method: Method::Unreadable,
+            trace: self.tables.trace(None),
+            details: None,
+            sent_status: AtomicU16::new(0),
         };
         Reject { reply, refusal }
     }
@@ -206,7 +239,7 @@ impl Gate {
         demand: Demand<'_>,
     ) -> Decision {
         let tables = &*self.tables;
-        let mut reply = self.reply(request, peer, now);
+        let mut reply = self.reply(request, peer, now, demand);
         let question = request.question();
         let found = tables.routes.find(&question);
         if tables.is_health(&question, found) {
@@ -286,14 +319,27 @@ impl Gate {
         }
     }
 
-    fn reply(&self, request: &RequestHead<'_>, peer: &Peer, now: f64) -> Reply {
+    fn reply(&self, request: &RequestHead<'_>, peer: &Peer, now: f64, demand: Demand<'_>) -> Reply {
         let tables = &*self.tables;
+        let earlier = match demand {
+            Demand::Everything(known) => known.earlier,
+            Demand::Nothing => None,
+        };
         let given_id = request
             .singles
             .request_id
             .once()
             .filter(|value| peer.trusted && is_request_id(value))
-            .and_then(|value| std::str::from_utf8(value).ok());
+            .and_then(|value| std::str::from_utf8(value).ok())
+            .or_else(|| earlier.map(|earlier| &*earlier.request_id));
+        let given_parent = request.singles.traceparent.once();
+        let parent = given_parent.filter(|_| peer.trusted);
+        let parent = parent.and_then(Traceparent::parse);
+        let wants_details = tables
+            .telemetry
+            .log
+            .as_ref()
+            .is_some_and(AccessLog::wants_details);
         let forwarded_for = request.lines.values(Field::ForwardedFor);
         Reply {
             tables: Arc::clone(&self.tables),
@@ -313,6 +359,11 @@ impl Gate {
             body_limit: tables.limits.body_bytes,
             accepted: None,
             limited: Limited::default(),
+            at: earlier.map_or(now, |earlier| earlier.at),
+            method: Method::of(request.method),
+            trace: earlier.map_or_else(|| tables.trace(parent.as_ref()), |earlier| earlier.trace),
+            details: wants_details.then(|| Box::new(details_of(request, peer))),
+            sent_status: AtomicU16::new(0),
         }
     }
 
@@ -375,12 +426,6 @@ impl<'a> Routed<'a> {
     fn forward(&self, rewrite: &Rewrite, path: &str, reply: Reply) -> Decision {
         let request = self.request;
         let is_about_server = request.target.asterisk && rewrite.keeps_path();
-        let given_parent = request
-            .singles
-            .traceparent
-            .once()
-            .filter(|_| self.peer.trusted);
-        let parent = given_parent.and_then(Traceparent::parse);
         let outgoing = Outgoing {
             request,
             path: if is_about_server { "*" } else { path },
@@ -389,8 +434,8 @@ impl<'a> Routed<'a> {
             withheld: self.withheld,
             peer: self.peer,
             request_id: &reply.request_id,
-            parent: parent.as_ref(),
-            traceparent: self.tables.generator.traceparent(parent.as_ref()),
+            continues_trace: reply.trace.parent.is_some(),
+            traceparent: reply.trace.traceparent(),
             via: &self.tables.via,
             identity: reply
                 .accepted
@@ -432,6 +477,22 @@ impl<'a> Routed<'a> {
             query: std::str::from_utf8(request.target.query).unwrap_or_default(),
             captures: pattern.captures(&request.path).unwrap_or_default(),
         }
+    }
+}
+
+/// What only some logs want of a request.
+#[cold]
+fn details_of(request: &RequestHead<'_>, peer: &Peer) -> Details {
+    let value = |wanted: &[u8]| {
+        let mut lines = request.lines.all.iter();
+        let line = lines.find(|line| line.name.eq_ignore_ascii_case(wanted));
+        line.map(|line| line.value.into())
+    };
+    Details {
+        host: request.host_name.as_deref().unwrap_or_default().into(),
+        secure: peer.secure,
+        user_agent: value(b"User-Agent"),
+        referer: value(b"Referer"),
     }
 }
 

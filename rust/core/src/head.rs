@@ -6,7 +6,7 @@ use crate::field::Field;
 use crate::framing::RequestBody;
 use crate::grammar::{list, write_decimal};
 use crate::host::Authority;
-use crate::identity::{TRACEPARENT_LENGTH, Traceparent};
+use crate::identity::TRACEPARENT_LENGTH;
 use crate::lines::Line;
 use crate::policy::RequestFields;
 use crate::request::RequestHead;
@@ -32,8 +32,8 @@ pub struct Outgoing<'a> {
     pub peer: &'a Peer,
     /// Its X-Request-ID.
     pub request_id: &'a str,
-    /// A well-formed traceparent that a trusted peer sent.
-    pub parent: Option<&'a Traceparent>,
+    /// Whether a trusted peer sent a well-formed traceparent.
+    pub continues_trace: bool,
     /// Its traceparent for the upstream.
     pub traceparent: [u8; TRACEPARENT_LENGTH],
     /// The gateway's name in Via.
@@ -177,7 +177,7 @@ impl Outgoing<'_> {
         if self.adds(b"traceparent") {
             put_field(out, b"traceparent", &self.traceparent);
             // The state belongs to the trace that is continued.
-            if self.parent.is_some() && self.adds(b"tracestate") {
+            if self.continues_trace && self.adds(b"tracestate") {
                 for value in lines.values(Field::Tracestate) {
                     put_field(out, b"tracestate", value);
                 }

@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use crate::grammar::hexadecimal;
+use crate::specification::SpecError;
 
 /// Longest X-Request-ID that is believed.
 const LONGEST_REQUEST_ID: usize = 128;
@@ -74,21 +75,103 @@ impl Generator {
         String::from_utf8(text.to_vec()).unwrap_or_default()
     }
 
-    /// The traceparent for the upstream (W3C Trace Context): the trace of `parent` continued with a
-    /// new span, or a new trace that nobody asked to sample.
+    /// The trace of a request (W3C Trace Context): that of `parent` continued with new spans, or a
+    /// new one. Without `sampling` nobody collects spans here, and what a parent says is passed on.
     #[must_use]
-    pub fn traceparent(&self, parent: Option<&Traceparent>) -> [u8; TRACEPARENT_LENGTH] {
-        let [high, low, span] = self.next();
-        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+    #[inline]
+    pub fn trace(&self, parent: Option<&Traceparent>, sampling: Option<Sampling>) -> Trace {
+        let [high, low, span, client_span] = self.next();
+        // Zero is not an identifier.
+        let (span, client_span) = (span | 1, client_span | 1);
         if let Some(parent) = parent {
-            text.copy_from_slice(&parent.text);
-        } else {
-            // Zero is not an identifier.
-            write_hexadecimal(&mut text[3..19], high | 1);
-            write_hexadecimal(&mut text[19..35], low);
+            return Trace {
+                id: parent.trace,
+                parent: Some(parent.span),
+                span,
+                client_span,
+                flags: parent.flags,
+                is_sampled: sampling.is_some() && parent.flags & SAMPLED != 0,
+            };
         }
-        write_hexadecimal(&mut text[36..52], span | 1);
+        let id = u128::from(high | 1) << 64 | u128::from(low);
+        let is_sampled = sampling.is_some_and(|sampling| sampling.takes(id));
+        Trace {
+            id,
+            parent: None,
+            span,
+            client_span,
+            flags: if is_sampled { SAMPLED } else { 0 },
+            is_sampled,
+        }
+    }
+}
+
+/// The flag of a traceparent that says that its spans are collected.
+const SAMPLED: u8 = 1;
+
+/// The trace that a request is a part of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trace {
+    /// Its identifier.
+    pub id: u128,
+    /// The span of a trusted peer that the request comes from.
+    pub parent: Option<u64>,
+    /// The gateway's own span.
+    pub span: u64,
+    /// The span of the request to the upstream.
+    pub client_span: u64,
+    /// Flags, as they are passed on.
+    pub flags: u8,
+    /// Whether the gateway's spans are collected.
+    pub is_sampled: bool,
+}
+
+impl Trace {
+    /// The traceparent for the upstream.
+    #[must_use]
+    #[inline]
+    pub fn traceparent(&self) -> [u8; TRACEPARENT_LENGTH] {
+        let mut text = *b"00-00000000000000000000000000000000-0000000000000000-00";
+        write_hexadecimal(&mut text[3..19], (self.id >> 64) as u64);
+        write_hexadecimal(&mut text[19..35], self.id as u64);
+        write_hexadecimal(&mut text[36..52], self.client_span);
+        text[53] = DIGITS[usize::from(self.flags >> 4)];
+        text[54] = DIGITS[usize::from(self.flags & 15)];
         text
+    }
+}
+
+/// Which traces are sampled of those that nobody has decided about yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sampling {
+    /// Those are whose identifier's low half is less.
+    below: u128,
+}
+
+impl Sampling {
+    /// Sampling of a share of all traces, from 0 to 1.
+    ///
+    /// # Errors
+    ///
+    /// [`SpecError`], when it is none.
+    #[expect(
+        clippy::cast_sign_loss,
+        reason = "a share is not negative, which is checked"
+    )]
+    pub fn new(ratio: f64) -> Result<Self, SpecError> {
+        if !(0.0..=1.0).contains(&ratio) {
+            return Err(SpecError(format!("tracing: {ratio} is no share")));
+        }
+        // 2^64, so that 1 takes all.
+        let below = (ratio * 18_446_744_073_709_551_616.0) as u128;
+        Ok(Self { below })
+    }
+
+    /// Whether a new trace is sampled. Everybody who goes by its identifier decides alike.
+    #[must_use]
+    #[inline]
+    pub const fn takes(self, id: u128) -> bool {
+        (id & u64::MAX as u128) < self.below
     }
 }
 
@@ -132,7 +215,9 @@ pub const TRACEPARENT_LENGTH: usize = 55;
 /// A well-formed traceparent of version 00.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Traceparent {
-    text: [u8; TRACEPARENT_LENGTH],
+    trace: u128,
+    span: u64,
+    flags: u8,
 }
 
 impl Traceparent {
@@ -144,13 +229,23 @@ impl Traceparent {
             2 | 35 | 52 => byte == b'-',
             _ => hexadecimal(byte).is_some() && !byte.is_ascii_uppercase(),
         });
-        let is_zero = |range: &[u8]| range.iter().all(|&byte| byte == b'0');
-        (is_well_formed
-            && text.starts_with(b"00")
-            && !is_zero(&text[3..35])
-            && !is_zero(&text[36..52]))
-        .then_some(Self { text })
+        if !is_well_formed || !text.starts_with(b"00") {
+            return None;
+        }
+        let [trace, span, flags] = [3..35, 36..52, 53..55].map(|range| number(&text[range]));
+        (trace != 0 && span != 0).then_some(Self {
+            trace,
+            span: span as u64,
+            flags: flags as u8,
+        })
     }
+}
+
+/// The number that hexadecimal digits give.
+fn number(digits: &[u8]) -> u128 {
+    digits.iter().fold(0, |number, &digit| {
+        number << 4 | u128::from(hexadecimal(digit).unwrap_or_default())
+    })
 }
 
 /// Whether a trusted peer's X-Request-ID can be passed on, logged and shown as it is.
@@ -185,7 +280,7 @@ mod tests {
         let one = Generator::new(&[3; 32]);
         let other = Generator::new(&[3; 32]);
         assert_eq!(one.uuid7(1.0), other.uuid7(1.0));
-        assert_eq!(one.traceparent(None), other.traceparent(None));
+        assert_eq!(one.trace(None, None), other.trace(None, None));
         assert_ne!(Generator::new(&[0; 32]).uuid7(1.0), one.uuid7(1.0));
     }
 
@@ -193,12 +288,38 @@ mod tests {
     fn traces_are_continued_with_a_new_span() {
         let generator = Generator::new(&[9; 32]);
         let given = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        let next = generator.traceparent(Traceparent::parse(given).as_ref());
+        let trace = generator.trace(Traceparent::parse(given).as_ref(), None);
+        let next = trace.traceparent();
         assert_eq!((&next[..36], &next[52..]), (&given[..36], &given[52..]));
         assert_ne!(next[36..52], given[36..52]);
         assert!(Traceparent::parse(&next).is_some());
-        let fresh = generator.traceparent(None);
+        assert!(trace.parent == Some(0x00f0_67aa_0ba9_02b7) && !trace.is_sampled);
+        let fresh = generator.trace(None, None).traceparent();
         assert!(Traceparent::parse(&fresh).is_some() && fresh.ends_with(b"-00"));
+    }
+
+    #[test]
+    fn a_parent_decides_what_is_sampled_and_else_the_ratio() {
+        let generator = Generator::new(&[9; 32]);
+        let [none, half, all] = [0.0, 0.5, 1.0].map(|ratio| Sampling::new(ratio).unwrap());
+        for (flags, is_sampled) in [("01", true), ("00", false), ("03", true)] {
+            let text = format!("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-{flags}");
+            let parent = Traceparent::parse(text.as_bytes());
+            for sampling in [none, half, all] {
+                let trace = generator.trace(parent.as_ref(), Some(sampling));
+                assert_eq!(trace.is_sampled, is_sampled);
+                assert!(trace.traceparent().ends_with(flags.as_bytes()));
+            }
+        }
+        let sampled = |sampling| {
+            let traces = (0..1000).map(|_| generator.trace(None, Some(sampling)));
+            traces
+                .filter(|trace| trace.is_sampled && trace.flags == 1)
+                .count()
+        };
+        assert_eq!((sampled(none), sampled(all)), (0, 1000));
+        assert!((400..600).contains(&sampled(half)));
+        assert!(Sampling::new(1.1).is_err() && Sampling::new(f64::NAN).is_err());
     }
 
     #[test]

@@ -25,16 +25,20 @@
 //! | [`cors`], [`template`], [`rewrite`], [`policy`] | what a route does to messages |
 //! | [`head`], [`reply`], [`status`], [`date`] | the bytes of outgoing heads |
 //! | [`decision`] | the answer |
+//! | [`conclusion`], [`method`] | the end of a request, and where its time went |
+//! | [`telemetry`], [`metrics`], [`access_log`], [`line_ring`] | what is counted and logged of it |
 //! | [`explain`] | the same answer in words, for people |
 //! | [`specification`], [`tables`] | the configuration, as it comes and as it is looked up |
 
 pub mod access;
+pub mod access_log;
 pub mod api_keys;
 pub mod arena;
 pub mod authentication;
 pub mod challenge;
 pub mod claims;
 pub mod client;
+pub mod conclusion;
 pub mod connection;
 pub mod cors;
 pub mod credential;
@@ -54,8 +58,11 @@ pub mod identity;
 pub mod json;
 pub mod jwt;
 pub mod keys;
+pub mod line_ring;
 pub mod lines;
 pub mod memory;
+pub mod method;
+pub mod metrics;
 pub mod path;
 pub mod policy;
 pub mod principal;
@@ -71,6 +78,7 @@ pub mod specification;
 pub mod status;
 pub mod tables;
 pub mod target;
+pub mod telemetry;
 pub mod template;
 pub mod token;
 pub mod tokens;

@@ -1,7 +1,10 @@
 //! Writes the heads that the client gets: of the upstream's responses and of the gateway's own.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU16;
+use std::sync::atomic::Ordering::Relaxed;
 
+use crate::access_log::Details;
 use crate::decision::{
     Answer, Decision, Kind, ProtocolError, Refusal, Reject, Respond, Unfunded, Unverified,
 };
@@ -9,7 +12,9 @@ use crate::field::Field;
 use crate::framing::{RequestBody, ResponseBody, Version};
 use crate::grammar::is_field_value;
 use crate::head::{put, put_content_length, put_field, put_via};
+use crate::identity::Trace;
 use crate::lines::{Line, Lines, LinesError, RawFields};
+use crate::method::Method;
 use crate::policy::{Brought, ResponseFields};
 use crate::rate_limit::Limited;
 use crate::rate_limit::funding::Shortfall;
@@ -65,6 +70,16 @@ pub struct Reply {
     pub accepted: Option<Arc<Accepted>>,
     /// How it stands with the route's rate limits.
     pub limited: Limited,
+    /// Unix seconds at which the request was first decided about.
+    pub at: f64,
+    /// Method of the request.
+    pub method: Method,
+    /// The trace that the request is a part of.
+    pub trace: Trace,
+    /// What only some logs want.
+    pub details: Option<Box<Details>>,
+    /// The last status that a head was written for; 0 before that.
+    pub sent_status: AtomicU16,
 }
 
 /// How the body of a response goes to the client.
@@ -146,6 +161,20 @@ impl Reply {
         })
     }
 
+    /// The status that the client was sent; 0 if it was sent none.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.sent_status.load(Relaxed)
+    }
+
+    /// Count the request no more among those in flight.
+    #[inline]
+    pub fn release(&self) {
+        if let Some(permits) = &self.limited.permits {
+            permits.give_back();
+        }
+    }
+
     /// Head of a reply that the gateway itself makes.
     ///
     /// # Errors
@@ -188,6 +217,7 @@ impl Reply {
         }
         self.finish(&mut out, brought, Some(now));
         self.put_persistence(&mut out, close || !self.keep_alive);
+        self.sent_status.store(status, Relaxed);
         out.extend_from_slice(b"\r\n");
         Ok(out)
     }
@@ -289,6 +319,7 @@ impl Reply {
             self.put_persistence(&mut out, framing.closes);
         }
         out.extend_from_slice(b"\r\n");
+        self.sent_status.store(raw.status, Relaxed);
         Ok((out, framing))
     }
 

@@ -48,6 +48,20 @@ pub struct Specification {
     /// How much anybody may ask for, by number.
     #[serde(default)]
     pub rate_limits: Vec<RateLimitPolicy>,
+    /// Names of the upstreams.
+    #[serde(default)]
+    pub upstreams: Vec<String>,
+    /// Which traces are sampled; none where nobody collects them.
+    #[serde(default)]
+    pub tracing: Option<Tracing>,
+}
+
+/// Which traces are sampled.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tracing {
+    /// The share of those that nobody has decided about, from 0 to 1.
+    pub ratio: f64,
 }
 
 /// Sizes beyond which a message is refused.

@@ -6,13 +6,14 @@ use crate::cors::OwnedField;
 use crate::date::DateCache;
 use crate::decision::{Reason, Refusal};
 use crate::grammar::is_token;
-use crate::identity::Generator;
+use crate::identity::{Generator, Trace, Traceparent};
 use crate::path;
 use crate::policy::{Policy, ResponseFields};
 use crate::request::RequestHead;
 use crate::route::table::Matcher;
 use crate::route::{Criteria, HostPattern, Match, PathPattern, Question, RouteTable};
 use crate::specification::{self, FieldChanges, Limits, SpecError, Specification};
+use crate::telemetry::Telemetry;
 
 /// Everything that decisions and replies look up.
 #[derive(Debug)]
@@ -37,6 +38,8 @@ pub struct Tables {
     pub generator: Generator,
     /// Dates.
     pub dates: DateCache,
+    /// What is told of all this.
+    pub telemetry: Telemetry,
 }
 
 impl Tables {
@@ -45,7 +48,11 @@ impl Tables {
     /// # Errors
     ///
     /// [`SpecError`] says where the specification is unusable, and why.
-    pub fn compile(specification: &Specification, seed: &[u8; 32]) -> Result<Self, SpecError> {
+    pub fn compile(
+        specification: &Specification,
+        seed: &[u8; 32],
+        telemetry: Telemetry,
+    ) -> Result<Self, SpecError> {
         if !is_token(specification.via.as_bytes()) {
             return Err(SpecError(format!(
                 "via: {:?} is no token",
@@ -82,7 +89,15 @@ impl Tables {
             default_response: default_response.map_err(|error| error.within("security_headers"))?,
             generator: Generator::new(seed),
             dates: DateCache::default(),
+            telemetry,
         })
+    }
+
+    /// The trace of a request: that of `parent` continued, or a new one.
+    #[must_use]
+    #[inline]
+    pub fn trace(&self, parent: Option<&Traceparent>) -> Trace {
+        self.generator.trace(parent, self.telemetry.sampling)
     }
 
     /// The path pattern by which a route takes a request.

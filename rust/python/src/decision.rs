@@ -1,6 +1,7 @@
 //! What a gate decided.
 
 use pygateway_core as core;
+use pygateway_core::conclusion::{Conclusion, Waits};
 use pygateway_core::decision::{Answer, Kind, Refusal};
 use pygateway_core::framing::RequestBody;
 use pygateway_core::reply::Reply;
@@ -95,11 +96,96 @@ impl Decision {
         self.0.expects_continue
     }
 
+    /// Identifier of the trace that the request is a part of.
+    #[getter]
+    fn trace_id(&self) -> String {
+        format!("{:032x}", self.0.trace.id)
+    }
+
+    /// Whether the gateway's spans of that trace are collected.
+    #[getter]
+    fn sampled(&self) -> bool {
+        self.0.trace.is_sampled
+    }
+
+    /// The spans: of the peer that the request comes from, the gateway's own, and of the request to
+    /// the upstream.
+    #[getter]
+    fn spans(&self) -> (String, String, String) {
+        let trace = &self.0.trace;
+        let parent = trace.parent.map(|span| format!("{span:016x}"));
+        (
+            parent.unwrap_or_default(),
+            format!("{:016x}", trace.span),
+            format!("{:016x}", trace.client_span),
+        )
+    }
+
+    /// Method of the request.
+    #[getter]
+    fn method_name(&self) -> &str {
+        self.0.method.text()
+    }
+
+    /// The status that the client was sent.
+    #[getter]
+    fn sent_status(&self) -> u16 {
+        self.0.status()
+    }
+
+    /// Name of the route.
+    #[getter]
+    fn route_name(&self) -> Option<&str> {
+        let reply = &self.0;
+        reply.route.map(|route| &*reply.tables.policies[route].name)
+    }
+
     /// Say that the request has ended: it counts no more among those in flight.
     fn release(&self) {
-        if let Some(permits) = &self.0.limited.permits {
-            permits.give_back();
-        }
+        self.0.release();
+    }
+
+    /// Say that the request has ended, and how; count and log it.
+    #[pyo3(signature = (began, sent, answered, written, ended, request_bytes, response_bytes, upstream, problem, waits))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are the parts of a request's life"
+    )]
+    fn conclude(
+        &self,
+        began: f64,
+        sent: f64,
+        answered: f64,
+        written: f64,
+        ended: f64,
+        request_bytes: u64,
+        response_bytes: u64,
+        upstream: isize,
+        problem: Option<&str>,
+        waits: Option<(f64, f64, f64, f64, f64)>,
+    ) -> bool {
+        let waits = waits.map(|(parse, verify, limit, connect, earlier)| Waits {
+            parse,
+            verify,
+            limit,
+            connect,
+            earlier,
+        });
+        let upstreams = self.0.tables.telemetry.upstreams.len();
+        self.0.conclude(&Conclusion {
+            began,
+            sent,
+            answered,
+            written,
+            ended,
+            request_bytes,
+            response_bytes,
+            upstream: usize::try_from(upstream)
+                .ok()
+                .filter(|&upstream| upstream < upstreams),
+            problem,
+            waits: waits.unwrap_or_default(),
+        })
     }
 
     /// Head of a reply that the gateway itself makes.

@@ -7,6 +7,7 @@ use pygateway_core::client::Peer as CorePeer;
 use pygateway_core::decision::{Reason, Refusal};
 use pygateway_core::gate::Known;
 use pygateway_core::keys::{Algorithm, Key};
+use pygateway_core::metrics::UpstreamEvent;
 use pygateway_core::rate_limit::{RateLimits, StoreReport};
 use pygateway_core::request::RawRequest;
 use pygateway_core::revocation::Revocation;
@@ -16,9 +17,10 @@ use pyo3::exceptions::{PyOverflowError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
-use crate::decision::{Reject, wrap_decision};
+use crate::decision::{Decision, Reject, wrap_decision};
 use crate::exceptions::SpecError;
 use crate::fields::{Headers, USUAL_FIELDS, borrow_fields};
+use crate::line_ring::LineRing;
 use crate::rate_limit::{
     AnswerParts, Arena, Funding, RefundParts, Unfunded, answers_of, refund_parts,
 };
@@ -53,8 +55,14 @@ pub struct Gate(core::Gate);
 #[pymethods]
 impl Gate {
     #[new]
-    #[pyo3(signature = (specification, seed, arena = None, lane = 0))]
-    fn new(specification: &[u8], seed: &[u8], arena: Option<&Arena>, lane: u8) -> PyResult<Self> {
+    #[pyo3(signature = (specification, seed, arena = None, lane = 0, log = None))]
+    fn new(
+        specification: &[u8],
+        seed: &[u8],
+        arena: Option<&Arena>,
+        lane: u8,
+        log: Option<&LineRing>,
+    ) -> PyResult<Self> {
         let seed = seed
             .try_into()
             .map_err(|_| PyValueError::new_err("the seed does not have 32 bytes"))?;
@@ -63,7 +71,8 @@ impl Gate {
                 None => core::Gate::new(&specification, seed),
                 Some(arena) => {
                     let arena = std::sync::Arc::clone(&arena.0);
-                    core::Gate::in_arena(&specification, seed, arena, lane)
+                    let log = log.map(|log| std::sync::Arc::clone(&log.0));
+                    core::Gate::logging(&specification, seed, arena, lane, log)
                 }
             })
             .map(Self)
@@ -79,7 +88,7 @@ impl Gate {
     }
 
     /// May this request go, where, and with which bytes at its head?
-    #[pyo3(signature = (method, target, headers, peer, now, version = 11, verdict = None, funding = None))]
+    #[pyo3(signature = (method, target, headers, peer, now, version = 11, verdict = None, funding = None, earlier = None))]
     #[expect(
         clippy::too_many_arguments,
         reason = "they are the parts of a request's head"
@@ -95,6 +104,7 @@ impl Gate {
         version: u32,
         verdict: Option<&Verdict>,
         funding: Option<&Funding>,
+        earlier: Option<&Bound<'py, Decision>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let headers = headers.to_tuple();
         let fields = borrow_fields(&headers)?;
@@ -104,12 +114,13 @@ impl Gate {
             fields: &fields,
             version,
         };
-        let known = known(verdict, funding);
+        let known = known(verdict, funding, earlier);
         wrap_decision(py, self.0.decide(&raw, &peer.0, now, known))
     }
 
     /// `decide` for a head as it came, up to and with its empty line.
-    #[pyo3(signature = (head, peer, now, verdict = None, funding = None))]
+    #[pyo3(signature = (head, peer, now, verdict = None, funding = None, earlier = None))]
+    #[expect(clippy::too_many_arguments, reason = "what is known comes in parts")]
     fn decide_head<'py>(
         &self,
         py: Python<'py>,
@@ -118,6 +129,7 @@ impl Gate {
         now: f64,
         verdict: Option<&Verdict>,
         funding: Option<&Funding>,
+        earlier: Option<&Bound<'py, Decision>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let mut fields = Vec::with_capacity(USUAL_FIELDS);
         let decision = match tokens::read_request(head, &mut fields) {
@@ -128,7 +140,8 @@ impl Gate {
                     fields: &fields,
                     version: line.version,
                 };
-                self.0.decide(&raw, &peer.0, now, known(verdict, funding))
+                self.0
+                    .decide(&raw, &peer.0, now, known(verdict, funding, earlier))
             }
             Err(error) => core::Decision::Reject(self.0.refuse(error.into(), &peer.0, now)),
         };
@@ -293,6 +306,18 @@ impl Gate {
         Ok(Funding(funding))
     }
 
+    /// Count what happened on the way to an upstream.
+    fn count_upstream(&self, upstream: usize, event: &str) -> PyResult<()> {
+        let event = UpstreamEvent::from_name(event)
+            .ok_or_else(|| PyValueError::new_err(format!("{event:?} is no event")))?;
+        let telemetry = &self.0.tables().telemetry;
+        if upstream >= telemetry.upstreams.len() {
+            return Err(PyValueError::new_err("there is no such upstream"));
+        }
+        telemetry.metrics.count_upstream(upstream, event);
+        Ok(())
+    }
+
     /// Take note of how the store is.
     fn set_store(&self, up: bool, gateways: u32, incarnation: u64) {
         if let Some(limits) = self.0.rate_limits() {
@@ -341,8 +366,13 @@ impl Gate {
 
 /// What was found out since a gate was last asked.
 #[inline]
-fn known<'a>(verdict: Option<&'a Verdict>, funding: Option<&'a Funding>) -> Known<'a> {
+fn known<'a>(
+    verdict: Option<&'a Verdict>,
+    funding: Option<&'a Funding>,
+    earlier: Option<&'a Bound<'_, Decision>>,
+) -> Known<'a> {
     Known {
+        earlier: earlier.map(|earlier| &earlier.get().0),
         verdict: verdict.map(|verdict| &verdict.0),
         funding: funding.map(|funding| &funding.0),
     }

@@ -9,6 +9,7 @@ mod decision;
 mod fields;
 mod forward;
 mod gate;
+mod line_ring;
 mod rate_limit;
 mod unverified;
 
@@ -27,6 +28,8 @@ mod _core {
     use crate::forward::Forward;
     #[pymodule_export]
     use crate::gate::{Gate, Peer};
+    #[pymodule_export]
+    use crate::line_ring::LineRing;
     #[pymodule_export]
     use crate::rate_limit::{Arena, Funding, Unfunded, charge_window};
     #[pymodule_export]

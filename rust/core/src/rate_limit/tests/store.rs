@@ -44,6 +44,7 @@ fn fund(gate: &Gate, shortfall: &Shortfall, answers: &[Option<Answer>], now: f64
 
 fn again(gate: &Gate, funding: &Funding, now: f64) -> Decision {
     let known = Known {
+        earlier: None,
         verdict: None,
         funding: Some(funding),
     };
