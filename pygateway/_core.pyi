@@ -200,8 +200,13 @@ class Gate:
         refused.
         """
 
-    def refuse(self, reason: str, detail: str, peer: Peer, now: float) -> Reject:
+    def refuse(
+        self, reason: str, detail: str, peer: Peer, now: float, earlier: Decision | None = None
+    ) -> Reject:
         """A `Reject` for a head that could not be read; the connection has to close.
+
+        Likewise for a request about which something else was decided `earlier`, under the same
+        identifiers.
 
         Raises:
             ValueError: The reason is not one of `REASONS`.
@@ -443,6 +448,10 @@ class Decision:
         """Whether the client waits for 100 (Continue) before it sends its body."""
 
     @property
+    def secure(self) -> bool:
+        """Whether the client's connection is TLS."""
+
+    @property
     def method_name(self) -> str:
         """Method of the request; empty where its head could not be read."""
 
@@ -611,7 +620,7 @@ class Forward(Decision):
 
         1, 2 and 4 are `response_chunked`, `response_bodiless` and `response_closes`. The others are
         about the upstream: 8, it sends the body in chunks; 16, it ends the body by closing; 32,
-        its connection may serve again. 64: `release` has to be called in the end.
+        its connection may serve again.
         """
 
     @property

@@ -57,9 +57,11 @@ class ExchangeError(GatewayError):
         problem: Name of the problem type that the client is told.
         retryable: Whether none of the request can have been processed, so that another
             connection may be tried (RFC 9110 section 9.2.2).
+        event: What metrics of the upstream call it; None where it is not the upstream's.
     """
 
     problem: ClassVar[str] = "internal"
+    event: ClassVar[str | None] = None
 
     def __init__(self, detail: str, *, retryable: bool = False) -> None:
         super().__init__(detail)
@@ -71,24 +73,28 @@ class ConnectFailed(ExchangeError):
     """No connection to an endpoint: refused, unreachable, unresolvable or not verifiable."""
 
     problem = "upstream-unreachable"
+    event = "connect-failed"
 
 
 class UpstreamGone(ExchangeError):
     """The endpoint closed or reset the connection before its response was complete."""
 
     problem = "upstream-unreachable"
+    event = "reset"
 
 
 class UpstreamProtocolViolation(ExchangeError):
     """The endpoint's response breaks RFC 9112 or one of the gateway's guards."""
 
     problem = "upstream-protocol-error"
+    event = "protocol-error"
 
 
 class UpstreamTimeout(ExchangeError):
     """A deadline passed while the gateway waited for the endpoint."""
 
     problem = "upstream-timeout"
+    event = "timeout"
 
 
 class NoHealthyEndpoint(ExchangeError):
@@ -101,6 +107,7 @@ class Overloaded(ExchangeError):
     """A bound was reached, such as the connections of an endpoint and the queue for them."""
 
     problem = "overloaded"
+    event = "overloaded"
 
 
 class AuthenticationUnavailable(ExchangeError):

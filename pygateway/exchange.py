@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import asyncio
 import re
-from time import time
+from time import monotonic, time
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pygateway._core import ProtocolError
 from pygateway.errors import BodyTooLarge, ExchangeError, UpstreamProtocolViolation
 from pygateway.sweep import NEVER
+from pygateway.waits import Waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,15 +47,7 @@ AUTHENTICATING, FUNDING, QUEUED, CONNECTING, SENDING, AWAITING, STREAMING, TUNNE
 CHUNKED = -1
 """`body_length` of a message whose length is not known ahead (RFC 9112 section 7.1)."""
 
-IN_CHUNKS, BODILESS, CLOSES, COMES_CHUNKED, COMES_UNTIL_CLOSE, PERSISTS, HOLDS = (
-    1,
-    2,
-    4,
-    8,
-    16,
-    32,
-    64,
-)
+IN_CHUNKS, BODILESS, CLOSES, COMES_CHUNKED, COMES_UNTIL_CLOSE, PERSISTS = 1, 2, 4, 8, 16, 32
 """Bits of `Forward.response_framing`."""
 
 EVENT_STREAM = re.compile(rb"\r\nContent-Type:[ \t]*text/event-stream", re.IGNORECASE)
@@ -139,6 +132,10 @@ class Story(Protocol):
 
     sweep: Sweep
     draining: bool
+    server_timing: bool
+
+    def trace(self, exchange: Exchange, ended: float) -> None:
+        """Collect the spans of an exchange that has ended, whose trace is sampled."""
 
     def fail(self, exchange: Exchange, error: ExchangeError) -> None:
         """The exchange cannot go on."""
@@ -171,6 +168,13 @@ class Timeouts(Protocol):
         """The longest that an upgraded connection may rest."""
 
 
+CLIENT_CLOSED_REQUEST = "client-closed-request"
+"""The problem of a request whose client has left before it was answered in full. Nobody is told; it
+is for the log."""
+
+CLIENT_CLOSED_STATUS = 499
+"""The status of a request whose client has left before anything was sent to it, as nginx has it."""
+
 # Reasons for not reading from a client.
 UPSTREAM_SLOW, NO_UPSTREAM_YET, PIPELINE_FULL = 1, 2, 4
 
@@ -185,14 +189,21 @@ class Exchange:
             `rounds` times so far, with what is known by then: `verdict` and `funding`.
         funding_until: Until when the store may be asked, by the monotonic clock; None before it
             was asked at all.
+        began, sent, answered, written: When its head was complete, when it had been written to the
+            upstream (last), when the upstream's response head had come, and when the first of a
+            response's several pieces had been passed on; 0 where that has not happened.
+        waits: What it had to wait for before it was sent; None for nothing.
+        problem: Name of the problem that it met.
         tries: Connections that were asked for so far.
         tried: Endpoints that could not be connected to.
         request_done: Whether the whole request has arrived.
         response_started: Whether the client has been sent the final response's head.
-        moved: Body bytes that have passed in either direction.
+        request_bytes, response_bytes: Body bytes that have come in either direction.
     """
 
     __slots__ = (
+        "answered",
+        "began",
         "client",
         "client_left",
         "corked",
@@ -203,17 +214,19 @@ class Exchange:
         "forward",
         "funding",
         "funding_until",
-        "moved",
         "moved_at_check",
         "outbox",
         "phase",
+        "problem",
         "quiet",
         "request_bytes",
         "request_done",
         "request_head",
+        "response_bytes",
         "response_framing",
         "response_started",
         "rounds",
+        "sent",
         "story",
         "task",
         "timeouts",
@@ -225,6 +238,8 @@ class Exchange:
         "upstream_slow",
         "upstream_state",
         "verdict",
+        "waits",
+        "written",
     )
 
     decision: Decision
@@ -241,18 +256,22 @@ class Exchange:
     funding_until: float | None
 
     def __init__(self, client: ClientSide, story: Story) -> None:
+        self.began = monotonic()
         self.client = client
         self.story = story
         self.request_done = True
-        self.request_bytes = 0
         self.outbox: list[bytes] | None = None
         self.to_client: list[bytes] | None = None
         self.upstream: UpstreamSide | None = None
         self.task: asyncio.Task[None] | None = None
+        self.waits: Waits | None = None
+        self.problem: str | None = None
+        self.upstream_state = None
+        self.sent = self.answered = self.written = 0.0
         self.response_started = self.discarding = self.finished = self.client_left = False
         self.upstream_slow = self.quiet = self.corked = False
         self.phase = CONNECTING
-        self.tries = self.moved = self.moved_at_check = 0
+        self.tries = self.request_bytes = self.response_bytes = self.moved_at_check = 0
         self.tried: set[object] | None = None
 
     # --- the request's body, from the client --------------------------------------------------
@@ -273,7 +292,6 @@ class Exchange:
             self.outbox += (b"%x\r\n" % len(data), data, b"\r\n")
         else:
             self.outbox.append(data)
-        self.moved += len(data)
 
     def request_end(self) -> None:
         """The request's body is complete."""
@@ -309,6 +327,8 @@ class Exchange:
         is known.
         """
         self.upstream = upstream
+        if self.waits is not None:
+            self.waits.end(monotonic())
         forward = self.forward
         head = forward.head
         if forward.host_from_endpoint:
@@ -320,6 +340,7 @@ class Exchange:
             self.outbox = None
         else:
             upstream.write(head)
+        self.sent = monotonic()
         if self.request_done:
             self.phase = AWAITING
             self.client.deadline = self.story.sweep.now + self.timeouts.response
@@ -363,6 +384,7 @@ class Exchange:
         """The response is broken, and none of it was written yet: nobody need see its head."""
         self.to_client = None
         self.response_started = False
+        self.answered = 0.0
 
     def response_head(self, head: bytes) -> int:
         """Take the final response's head; it is written together with the body that follows.
@@ -378,10 +400,14 @@ class Exchange:
             not self.request_done and self.decision.expects_continue and not self.request_bytes
         )
         forward = self.forward
+        self.answered = monotonic()
         try:
             rewritten = forward.read_response(head, time(), close)
         except ProtocolError as error:
+            self.answered = 0.0
             raise _violation(error) from None
+        if self.story.server_timing:
+            rewritten = with_server_timing(rewritten, self)
         self.response_started = True
         self.upstream_head = head
         self.phase = STREAMING
@@ -394,7 +420,7 @@ class Exchange:
         framing = self.response_framing
         if framing & BODILESS:
             return
-        self.moved += len(data)
+        self.response_bytes += len(data)
         if self.to_client is None:
             self.to_client = []
         if framing & IN_CHUNKS:
@@ -410,6 +436,8 @@ class Exchange:
             self.quiet = False
             self.client.deadline = self.story.sweep.now + self.timeouts.body_stall
             self.client.send(parts)
+            if not self.written:
+                self.written = monotonic()
 
     def response_end(self, *, reusable: bool) -> None:
         """The response is complete; the upstream's connection may serve again if `reusable`."""
@@ -433,8 +461,7 @@ class Exchange:
             upstream.release(reusable=reusable and self.request_done)
         if not self.finished:
             self.finished = True
-            if framing & HOLDS:
-                self.decision.release()
+            self.conclude(self.decision)
             client.exchange_done(close=bool(framing & CLOSES))
 
     def begin_tunnel(self, early: bytes) -> None:
@@ -451,9 +478,12 @@ class Exchange:
         if early:
             parts.append(early)
         self.client.send(parts)
+        self.written = monotonic()
         waiting = self.client.begin_tunnel()
         if waiting and upstream is not None:
             upstream.write(waiting)
+        self.request_bytes += len(waiting)
+        self.response_bytes += len(early)
         self.rest_tunnel()
         if self.client_left:
             self.client_left = False
@@ -492,6 +522,8 @@ class Exchange:
     def client_gone(self) -> None:
         """Nobody waits for the response any more: cancel the request at the upstream."""
         self.drop_upstream()
+        if self.problem is None and self.phase != TUNNELLING:
+            self.problem = CLIENT_CLOSED_REQUEST
         self.finish(close=True)
 
     def client_half_closed(self) -> None:
@@ -528,8 +560,65 @@ class Exchange:
             # There is none if the gate could not even be asked.
             decision: Decision | None = getattr(self, "decision", None)
             if decision is not None:
-                decision.release()
+                self.conclude(decision)
             self.client.exchange_done(close=close, linger=linger)
+
+    def conclude(self, decision: Decision) -> None:
+        """Have the request counted and logged, and its spans collected if its trace is sampled."""
+        ended = monotonic()
+        waits, upstream = self.waits, self.upstream_state
+        if waits is not None:
+            waits.end(ended)
+        if decision.conclude(
+            self.began,
+            self.sent,
+            self.answered,
+            self.written,
+            ended,
+            self.request_bytes,
+            self.response_bytes,
+            -1 if upstream is None else upstream.index,
+            self.problem,
+            None if waits is None else waits.totals(),
+        ):
+            self.story.trace(self, ended)
+
+    def wait_for(self, kind: int) -> None:
+        """Note that it waits, and for what: see `pygateway.waits`."""
+        waits = self.waits
+        if waits is None:
+            waits = self.waits = Waits()
+        waits.begin(kind, monotonic())
+
+    def try_again(self) -> None:
+        """Note that all that was sent so far was in vain."""
+        now = monotonic()
+        if self.waits is None:
+            self.waits = Waits()
+        self.waits.end(now)
+        if self.sent:
+            self.waits.earlier += now - self.sent
+            self.sent = 0.0
+
+
+def with_server_timing(head: bytes, exchange: Exchange) -> bytes:
+    """Add a Server-Timing field (W3C Server Timing) to a head: the phases so far, in ms."""
+    now = exchange.answered or monotonic()
+    waits = exchange.waits
+    parse, verify, limit, connect, earlier = (0.0,) * 5 if waits is None else waits.totals()
+    decided = (exchange.sent or now) - exchange.began - verify - limit - connect - earlier
+    phases = (
+        ("parse", parse),
+        ("decide", decided),
+        ("verify", verify),
+        ("limit", limit),
+        ("connect", connect),
+        ("wait", earlier + (now - exchange.sent if exchange.sent else 0.0)),
+    )
+    timing = ", ".join(
+        f"{name};dur={seconds * 1000:.3f}" for name, seconds in phases if seconds > 0
+    )
+    return head[:-2] + b"Server-Timing: " + timing.encode("ascii") + b"\r\n\r\n"
 
 
 def _violation(error: ProtocolError) -> UpstreamProtocolViolation:

@@ -52,8 +52,8 @@ class Gateway:
         self._config = config
         self._sweep = Sweep(asyncio.get_running_loop())
         self._upstreams = {
-            name: UpstreamState(name, upstream, config.limits, self._sweep)
-            for name, upstream in config.upstreams.items()
+            name: UpstreamState(index, name, upstream, config.limits, self._sweep)
+            for index, (name, upstream) in enumerate(config.upstreams.items())
         }
         self._gate = Gate(gate_specification(config), os.urandom(32), arena, lane)
         self._authenticator = Authenticator(config, self._gate, _store(config))
@@ -70,6 +70,7 @@ class Gateway:
             self._sweep,
             self._health,
             config.limits.minimum_rate,
+            server_timing=config.server_timing,
         )
         self._server = Server(self._proxy, self._sweep, config.limits, config.timeouts)
 
@@ -125,6 +126,8 @@ class Gateway:
         """Describe what runs, for reports: counts since the start, and states."""
         return {
             "connections": len(self._server.connections),
+            "active_requests": sum(connection.busy for connection in self._server.connections),
+            "upstreams": {name: each.statistics() for name, each in self._upstreams.items()},
             "draining": self._proxy.draining,
             "auth": self._authenticator.statistics(),
             "rate_limits": {

@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, TypeVarTuple, Unpack
 from pygateway import problem
 from pygateway._core import Forward, Reject, Respond, Unfunded
 from pygateway.auth.outcome import Denial
+from pygateway.chunked import END
 from pygateway.errors import (
     AuthenticationUnavailable,
     BadRequest,
@@ -40,6 +41,7 @@ from pygateway.errors import (
 )
 from pygateway.exchange import (
     AUTHENTICATING,
+    CLIENT_CLOSED_STATUS,
     CONNECTING,
     FUNDING,
     IN_CHUNKS,
@@ -49,9 +51,12 @@ from pygateway.exchange import (
     STREAMING,
     TUNNELLING,
     Exchange,
+    with_server_timing,
 )
 from pygateway.sweep import NEVER
 from pygateway.telemetry import get_logger
+from pygateway.telemetry.finished import Finished
+from pygateway.waits import CONNECT, LIMIT, VERIFY
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -61,6 +66,7 @@ if TYPE_CHECKING:
     from pygateway.auth.outcome import Outcome
     from pygateway.ratelimit.limiter import Limiter
     from pygateway.sweep import Sweep
+    from pygateway.telemetry.tracing import Tracer
     from pygateway.upstream.connection import UpstreamConnection
     from pygateway.upstream.plan import Plan
     from pygateway.upstream.upstream import EndpointState, UpstreamState
@@ -99,16 +105,19 @@ class Proxy:
         limiter: Asks the store for what the gate has to have of a quota; None without a store.
         sweep: Keeps the deadlines.
         draining: No further requests are taken on connections that exist.
+        server_timing: Whether clients are told where the time went.
     """
 
     __slots__ = (
         "_health",
         "_minimum_rate",
         "_plans",
+        "_tracer",
         "authenticator",
         "draining",
         "gate",
         "limiter",
+        "server_timing",
         "sweep",
     )
 
@@ -121,12 +130,17 @@ class Proxy:
         sweep: Sweep,
         health: Callable[[], tuple[int, bytes]],
         minimum_rate: int,
+        *,
+        server_timing: bool = False,
+        tracer: Tracer | None = None,
     ) -> None:
         self.gate = gate
         self.authenticator = authenticator
         self.limiter = limiter
         self.sweep = sweep
         self.draining = False
+        self.server_timing = server_timing
+        self._tracer = tracer
         self._plans = plans
         self._health = health
         self._minimum_rate = minimum_rate
@@ -176,6 +190,7 @@ class Proxy:
         authenticator = self.authenticator
         exchange.rounds += 1
         exchange.phase = AUTHENTICATING
+        exchange.wait_for(VERIFY)
         exchange.client.deadline = self.sweep.now + authenticator.patience(unverified)
         if exchange.rounds > MOST_ROUNDS:
             self.fail(exchange, AuthenticationUnavailable("The keys change too quickly."))
@@ -237,8 +252,10 @@ class Proxy:
         exchange.verdict = verdict
         try:
             head, funding = exchange.request_head, exchange.funding
+            if exchange.waits is not None:
+                exchange.waits.end(monotonic())
             decision = exchange.decision = self.gate.decide_head(
-                head, client.peer, time(), verdict, funding
+                head, client.peer, time(), verdict, funding, exchange.decision
             )
             if funding is not None and type(decision) is not Unfunded:
                 exchange.funding = None
@@ -264,6 +281,7 @@ class Proxy:
         limiter = self.limiter
         exchange.rounds += 1
         exchange.phase = FUNDING
+        exchange.wait_for(LIMIT)
         until = exchange.funding_until
         if limiter is None or exchange.rounds > MOST_ROUNDS or until == GAVE_UP:
             # The gate takes back what is owed and was about to be told; what was granted goes to
@@ -314,6 +332,7 @@ class Proxy:
                 exchange.send_request(connection)
                 return
         exchange.client.deadline = self.sweep.now + timeouts.connect
+        exchange.wait_for(CONNECT)
         exchange.task = asyncio.get_running_loop().create_task(
             self.open_and_send(exchange, upstream, endpoint)
         )
@@ -400,7 +419,13 @@ class Proxy:
         decision = exchange.decision
         close = self._must_close(exchange)
         head = decision.reply_head(status, headers, len(body), time(), close)
-        exchange.client.write(head if decision.head_only else head + body)
+        if self.server_timing:
+            head = with_server_timing(head, exchange)
+        if decision.head_only:
+            exchange.client.write(head)
+        else:
+            exchange.client.write(head + body)
+            exchange.response_bytes = len(body)
         exchange.discarding = True
         close = close or not decision.keep_alive
         exchange.finish(close=close, linger=close)
@@ -432,6 +457,11 @@ class Proxy:
         reply = problem.render(
             decision, name, detail, time(), headers=headers, members=members, close=close
         )
+        end = reply.index(END) + len(END)
+        exchange.problem = name
+        exchange.response_bytes = len(reply) - end
+        if self.server_timing:
+            reply = with_server_timing(reply[:end], exchange) + reply[end:]
         exchange.client.write(reply)
         exchange.discarding = True
         exchange.finish(close=close, linger=close)
@@ -462,9 +492,12 @@ class Proxy:
         if exchange.finished:
             return
         exchange.drop_upstream()
+        if error.event is not None and exchange.upstream_state is not None:
+            self.gate.count_upstream(exchange.upstream_state.index, error.event)
         if error.retryable and exchange.tries < exchange.upstream_state.attempts:
             self.retry(exchange)
         elif exchange.response_started:
+            exchange.problem = error.problem
             if not exchange.response_framing & IN_CHUNKS and exchange.forward.response_length < 0:
                 # Where the end of the connection is the end of the body, only a reset tells.
                 exchange.client.reset()
@@ -481,6 +514,9 @@ class Proxy:
     def retry(self, exchange: Exchange) -> None:
         """Try again, on a fresh connection and on another endpoint where there is one."""
         upstream = exchange.upstream_state
+        exchange.try_again()
+        exchange.wait_for(CONNECT)
+        self.gate.count_upstream(upstream.index, "retry")
         endpoint = upstream.choose(exchange.tried) or upstream.choose(None)
         exchange.task = asyncio.get_running_loop().create_task(
             self.open_and_send(exchange, upstream, endpoint)
@@ -499,6 +535,7 @@ class Proxy:
         get_logger().exception("request failed")
         exchange.drop_upstream()
         exchange.discarding = True
+        exchange.problem = "internal"
         client = exchange.client
         try:
             if exchange.response_started:
@@ -506,12 +543,53 @@ class Proxy:
             elif not exchange.finished:
                 now = time()
                 detail = "The gateway failed to handle this request."
-                refusal = self.gate.refuse("internal", detail, client.peer, now)
-                client.write(problem.render(refusal, "internal", detail, now, close=True))
+                decision = getattr(exchange, "decision", None)
+                refusal = self.gate.refuse("internal", detail, client.peer, now, decision)
+                if decision is not None:
+                    decision.release()
+                exchange.decision = refusal
+                reply = problem.render(refusal, "internal", detail, now, close=True)
+                exchange.response_bytes = len(reply) - reply.index(END) - len(END)
+                client.write(reply)
         except BaseException:
             get_logger().exception("answer failed")
             client.abort()
         exchange.finish(close=True, linger=True)
+
+    # --- what is told of it --------------------------------------------------------------------
+
+    def trace(self, exchange: Exchange, ended: float) -> None:
+        """Collect the spans of an exchange that has ended, whose trace is sampled."""
+        if self._tracer is None:
+            return
+        decision, waits = exchange.decision, exchange.waits
+        upstream, endpoint = exchange.upstream_state, getattr(exchange, "endpoint", None)
+        self._tracer.record(
+            Finished(
+                trace_id=decision.trace_id,
+                spans=decision.spans,
+                method=decision.method_name,
+                scheme="https" if decision.secure else "http",
+                path=decision.path,
+                route=decision.route_name,
+                client=decision.client,
+                request_id=decision.request_id,
+                status=decision.sent_status or CLIENT_CLOSED_STATUS,
+                problem=exchange.problem,
+                began=exchange.began,
+                sent=exchange.sent,
+                answered=exchange.answered,
+                ended=ended,
+                verify=None if waits is None else waits.spell(VERIFY),
+                store=None if waits is None else waits.spell(LIMIT),
+                connect=0.0 if waits is None else waits.seconds[CONNECT],
+                upstream=None if upstream is None else upstream.name,
+                endpoint=None if endpoint is None else endpoint.url,
+                tries=exchange.tries,
+                request_bytes=exchange.request_bytes,
+                response_bytes=exchange.response_bytes,
+            )
+        )
 
     # --- deadlines ----------------------------------------------------------------------------
 
@@ -544,9 +622,10 @@ class Proxy:
         A total deadline is for exchanges that make no progress worth the name. A long download is
         not one, a drip of a byte a second is.
         """
-        moved = exchange.moved - exchange.moved_at_check
+        all_moved = exchange.request_bytes + exchange.response_bytes
+        moved = all_moved - exchange.moved_at_check
         seconds = PROGRESS_INTERVAL if exchange.moved_at_check else exchange.timeouts.request
-        exchange.moved_at_check = exchange.moved
+        exchange.moved_at_check = all_moved
         return 0 < self._minimum_rate * seconds <= moved
 
     def _name_delay(self, exchange: Exchange) -> ExchangeError:

@@ -90,6 +90,7 @@ class ForgetfulGate(WrappedGate):
         now: float,
         verdict: Any = None,  # noqa: ANN401
         funding: Any = None,  # noqa: ANN401
+        earlier: Any = None,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         return self._gate.decide_head(head, peer, now)
 
@@ -114,6 +115,7 @@ class LatePanickingGate(WrappedGate):
         now: float,
         verdict: Any = None,  # noqa: ANN401
         funding: Any = None,  # noqa: ANN401
+        earlier: Any = None,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         if verdict is not None:
             raise Panic("secret detail")
@@ -200,6 +202,7 @@ class ForgettingFundings(WrappedGate):
         now: float,
         verdict: Any = None,  # noqa: ANN401
         funding: Any = None,  # noqa: ANN401
+        earlier: Any = None,  # noqa: ANN401
     ) -> Any:  # noqa: ANN401
         if funding is not None and self.forgets:
             self.forgets -= 1

@@ -34,6 +34,7 @@ def gate_specification(config: Config) -> bytes:
         "health_path": config.health_path,
         "security_headers": headers,
         "hsts": hsts,
+        "upstreams": list(config.upstreams),
         "routes": [_route(config, route, security_headers) for route in config.routes],
     }
     if config.auth.providers:

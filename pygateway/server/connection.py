@@ -16,7 +16,7 @@ import asyncio
 import os
 import socket
 import struct
-from time import time
+from time import monotonic, time
 from typing import TYPE_CHECKING, cast
 
 from pygateway import problem
@@ -25,6 +25,7 @@ from pygateway.errors import BadRequest
 from pygateway.exchange import CHUNKED, PIPELINE_FULL, Exchange
 from pygateway.sweep import NEVER
 from pygateway.telemetry import get_logger
+from pygateway.waits import Waits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,7 +90,8 @@ class ClientConnection(asyncio.Protocol):
         self._buffer = b""
         self._pauses = 0
         self._advancing = self._write_paused = self._half_closed = False
-        self._head_begun = self._more = False
+        self._head_begun = 0.0
+        self._more = False
         self._discarded = self._body_left = 0
         self.deadline = self.final_deadline = NEVER
 
@@ -161,6 +163,7 @@ class ClientConnection(asyncio.Protocol):
                 exchange = self._exchange
                 if exchange is not None and exchange.upstream is not None:
                     exchange.rest_tunnel()
+                    exchange.request_bytes += len(data)
                     exchange.upstream.write(data)
             elif state == LINGERING:
                 self._discarded += len(data)
@@ -218,6 +221,9 @@ class ClientConnection(asyncio.Protocol):
             self._refuse_oversize(data[:end])
             return b""
         exchange = self._exchange = Exchange(self, self._proxy)
+        if self._head_begun:
+            waits = exchange.waits = Waits()
+            waits.parse = exchange.began - self._head_begun
         self._state = HOLDING
         self._more = bool(rest)
         self._proxy.start(exchange, data[:end] if rest else data)
@@ -277,7 +283,7 @@ class ClientConnection(asyncio.Protocol):
             self._refuse("bad-request", "This is not the head of an HTTP/1.1 request.")
         else:
             if not self._head_begun:
-                self._head_begun = True
+                self._head_begun = monotonic()
                 self.deadline = self._server.sweep.now + self._server.timeouts.header
             self._buffer = data
 
@@ -286,6 +292,11 @@ class ClientConnection(asyncio.Protocol):
         self._buffer = data
         if len(data) > self._server.largest_head:
             self.pause(PIPELINE_FULL)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a request is being served."""
+        return self._exchange is not None
 
     # --- what an exchange asks for ------------------------------------------------------------
 
@@ -334,7 +345,7 @@ class ClientConnection(asyncio.Protocol):
                 self._next_request()
                 return
             self._state = HEAD
-            self._head_begun = False
+            self._head_begun = 0.0
             self.deadline = self._server.sweep.now + self._server.idle
             self.final_deadline = NEVER
             return
@@ -390,7 +401,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _next_request(self) -> None:
         self._state = HEAD
-        self._head_begun = False
+        self._head_begun = 0.0
         self.deadline = self._server.sweep.now + self._server.idle
         self.final_deadline = NEVER
         if self._pauses:
@@ -428,7 +439,13 @@ class ClientConnection(asyncio.Protocol):
         """Answer what never became a request, and close."""
         now = time()
         refusal = self._proxy.gate.refuse(name, detail, self.peer, now)
-        self._transport.write(problem.render(refusal, name, detail, now, close=True))
+        reply = problem.render(refusal, name, detail, now, close=True)
+        self._transport.write(reply)
+        ended = monotonic()
+        since = self._head_begun
+        waits = (ended - since, 0.0, 0.0, 0.0, 0.0) if since else None
+        sent = len(reply) - reply.index(END) - len(END)
+        refusal.conclude(ended, 0.0, 0.0, 0.0, ended, 0, sent, -1, name, waits)
         self._linger()
 
     def _refuse_oversize(self, data: bytes) -> None:

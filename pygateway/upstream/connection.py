@@ -152,6 +152,7 @@ class UpstreamConnection(asyncio.Protocol):
         try:
             if exchange.phase == TUNNELLING:
                 exchange.rest_tunnel()
+                exchange.response_bytes += len(data)
                 exchange.client.write(data)
             elif self._reading != HEAD:
                 self._take_body(exchange, data)

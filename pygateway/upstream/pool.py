@@ -66,6 +66,16 @@ class Pool:
         return self.total - len(self.idle) + len(self._waiting)
 
     @property
+    def active(self) -> int:
+        """Connections that serve a request, or are being made for one."""
+        return self.total - len(self.idle)
+
+    @property
+    def queued(self) -> int:
+        """Requests that wait for a connection."""
+        return len(self._waiting)
+
+    @property
     def exhausted(self) -> bool:
         """Whether a request that is not served by an idle connection has to queue."""
         return self.total >= self._policy.max_connections

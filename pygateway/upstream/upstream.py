@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pygateway.upstream.balancer import LeastRequests, RoundRobin
 from pygateway.upstream.connector import Connector
@@ -47,13 +47,17 @@ class UpstreamState:
     """One upstream at run time.
 
     Attributes:
+        index: Its place among all upstreams.
         attempts: Tries for each request, the first included.
         only: The endpoint, where there is no choice.
     """
 
-    __slots__ = ("attempts", "choose", "endpoints", "name", "only")
+    __slots__ = ("attempts", "choose", "endpoints", "index", "name", "only")
 
-    def __init__(self, name: str, upstream: Upstream, limits: Limits, sweep: Sweep) -> None:
+    def __init__(
+        self, index: int, name: str, upstream: Upstream, limits: Limits, sweep: Sweep
+    ) -> None:
+        self.index = index
         self.name = name
         self.attempts = upstream.retry.attempts
         self.endpoints = [
@@ -70,6 +74,19 @@ class UpstreamState:
             else RoundRobin(self.endpoints)
         )
         self.choose = balancer.choose
+
+    def statistics(self) -> list[dict[str, Any]]:
+        """Describe the endpoints and their connections."""
+        return [
+            {
+                "endpoint": endpoint.url,
+                "reachable": endpoint.reachable,
+                "active": endpoint.pool.active,
+                "idle": len(endpoint.pool.idle),
+                "queued": endpoint.pool.queued,
+            }
+            for endpoint in self.endpoints
+        ]
 
     def close(self) -> None:
         """Close the connections that nobody uses; the others close when they are given back."""

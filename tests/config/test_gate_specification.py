@@ -36,6 +36,7 @@ def test_the_whole_of_a_small_configuration() -> None:
         "health_path": "/up",
         "security_headers": [],
         "hsts": None,
+        "upstreams": [],
         "routes": [],
     }
 

@@ -133,6 +133,12 @@ class Config(Section):
         " value takes that header out.",
     )
 
+    server_timing: bool = Field(
+        default=False,
+        description="Whether responses say, in a Server-Timing header, where their time went. Off:"
+        " it tells clients how long others' answers took.",
+    )
+
     @model_validator(mode="after")
     def _listen_is_short_for_one_listener(self) -> Self:
         if self.listen is None:

@@ -201,6 +201,31 @@ impl Gate {
         }
     }
 
+    /// A rejection of a request that something else was decided about, after which the connection has
+    /// to close. It is told of under the same identifiers.
+    #[must_use]
+    pub fn refuse_after_all(
+        &self,
+        refusal: Refusal,
+        peer: &Peer,
+        now: f64,
+        earlier: &Reply,
+    ) -> Reject {
+        let mut reject = self.refuse(refusal, peer, now);
+        let reply = &mut reject.reply;
+        reply.request_id.clone_from(&earlier.request_id);
+        reply.path.clone_from(&earlier.path);
+        reply.client = Arc::clone(&earlier.client);
+        reply.details.clone_from(&earlier.details);
+        reply.accepted.clone_from(&earlier.accepted);
+        reply.method = earlier.method.clone();
+        reply.head_only = earlier.head_only;
+        reply.route = earlier.route;
+        reply.trace = earlier.trace;
+        reply.at = earlier.at;
+        reject
+    }
+
     /// A rejection of a head that could not be read, after which the connection has to close.
     #[must_use]
     pub fn refuse(&self, refusal: Refusal, peer: &Peer, now: f64) -> Reject {

@@ -121,6 +121,12 @@ impl Decision {
         )
     }
 
+    /// Whether the client's connection is TLS.
+    #[getter]
+    fn secure(&self) -> bool {
+        self.0.secure
+    }
+
     /// Method of the request.
     #[getter]
     fn method_name(&self) -> &str {

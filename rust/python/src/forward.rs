@@ -162,7 +162,7 @@ impl Forward {
             .map_err(|error| ProtocolError::new_err(error.0))
     }
 
-    /// What is known of the response's body, in bits, and whether `release` has to be called.
+    /// What is known of the response's body, in bits.
     #[getter]
     fn response_framing(slf: &Bound<'_, Self>) -> u8 {
         let framing = slf.get().framing();
@@ -173,7 +173,6 @@ impl Forward {
             framing.comes_chunked,
             framing.comes_until_close,
             framing.persists,
-            slf.as_super().get().0.limited.permits.is_some(),
         ];
         bits.into_iter()
             .rev()

@@ -149,6 +149,7 @@ impl Gate {
     }
 
     /// A `Reject` for a head that could not be read; the connection has to close.
+    #[pyo3(signature = (reason, detail, peer, now, earlier = None))]
     fn refuse<'py>(
         &self,
         py: Python<'py>,
@@ -156,12 +157,17 @@ impl Gate {
         detail: String,
         peer: &Peer,
         now: f64,
+        earlier: Option<&Bound<'py, Decision>>,
     ) -> PyResult<Bound<'py, Reject>> {
-        let reason = reason_named(reason)?;
-        Reject::wrap(
-            py,
-            self.0.refuse(Refusal::new(reason, detail), &peer.0, now),
-        )
+        let refusal = Refusal::new(reason_named(reason)?, detail);
+        let reject = match earlier {
+            None => self.0.refuse(refusal, &peer.0, now),
+            Some(earlier) => {
+                let earlier = &earlier.get().0;
+                self.0.refuse_after_all(refusal, &peer.0, now, earlier)
+            }
+        };
+        Reject::wrap(py, reject)
     }
 
     /// Say which route takes a request, and why the others do not, as JSON.
