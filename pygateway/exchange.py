@@ -134,7 +134,7 @@ class Story(Protocol):
     draining: bool
     server_timing: bool
 
-    def trace(self, exchange: Exchange, ended: float) -> None:
+    def trace(self, exchange: Exchange) -> None:
         """Collect the spans of an exchange that has ended, whose trace is sampled."""
 
     def fail(self, exchange: Exchange, error: ExchangeError) -> None:
@@ -183,15 +183,17 @@ class Exchange:
     """A request on its way; see the module's text.
 
     Attributes:
-        decision: What the gate said about the request; `forward` is the same, where it goes on.
+        decision: What the gate said about the request, once it was asked; `forward` is the same,
+            where the request goes on.
         endpoint, upstream_state: Where it goes, or last went; known to the proxy alone.
         request_head: The head as it came; kept where the gate has to be asked more than once,
             `rounds` times so far, with what is known by then: `verdict` and `funding`.
         funding_until: Until when the store may be asked, by the monotonic clock; None before it
             was asked at all.
-        began, sent, answered, written: When its head was complete, when it had been written to the
-            upstream (last), when the upstream's response head had come, and when the first of a
-            response's several pieces had been passed on; 0 where that has not happened.
+        began, sent, answered, written, ended: When its head was complete, when it had been written
+            to the upstream (last), when the upstream's response head had come, when the first of a
+            response's several pieces had been passed on, and when all was over; 0 where that has
+            not happened.
         waits: What it had to wait for before it was sent; None for nothing.
         problem: Name of the problem that it met.
         tries: Connections that were asked for so far.
@@ -206,9 +208,11 @@ class Exchange:
         "began",
         "client",
         "client_left",
+        "concluded",
         "corked",
         "decision",
         "discarding",
+        "ended",
         "endpoint",
         "finished",
         "forward",
@@ -242,7 +246,8 @@ class Exchange:
         "written",
     )
 
-    decision: Decision
+    decision: Any
+    ended: float
     forward: Forward
     endpoint: Any
     upstream_state: Any
@@ -266,10 +271,10 @@ class Exchange:
         self.task: asyncio.Task[None] | None = None
         self.waits: Waits | None = None
         self.problem: str | None = None
-        self.upstream_state = None
+        self.upstream_state = self.decision = None
         self.sent = self.answered = self.written = 0.0
         self.response_started = self.discarding = self.finished = self.client_left = False
-        self.upstream_slow = self.quiet = self.corked = False
+        self.upstream_slow = self.quiet = self.corked = self.concluded = False
         self.phase = CONNECTING
         self.tries = self.request_bytes = self.response_bytes = self.moved_at_check = 0
         self.tried: set[object] | None = None
@@ -448,6 +453,8 @@ class Exchange:
                 parts = []
             parts.append(b"0\r\n\r\n")
         client = self.client
+        # Counted and logged first: no answer is complete that nobody knows of, whoever is killed.
+        is_traced = self.conclude()
         if parts:
             self.to_client = None
             if len(parts) == 2 and len(parts[1]) < SMALL_BODY:
@@ -461,8 +468,9 @@ class Exchange:
             upstream.release(reusable=reusable and self.request_done)
         if not self.finished:
             self.finished = True
-            self.conclude(self.decision)
             client.exchange_done(close=bool(framing & CLOSES))
+        if is_traced:
+            self.story.trace(self)
 
     def begin_tunnel(self, early: bytes) -> None:
         """Both sides have agreed on another protocol (RFC 9110 section 7.8): pass bytes on.
@@ -557,19 +565,22 @@ class Exchange:
         """
         if not self.finished:
             self.finished = True
-            # There is none if the gate could not even be asked.
-            decision: Decision | None = getattr(self, "decision", None)
-            if decision is not None:
-                self.conclude(decision)
+            is_traced = self.conclude()
             self.client.exchange_done(close=close, linger=linger)
+            if is_traced:
+                self.story.trace(self)
 
-    def conclude(self, decision: Decision) -> None:
-        """Have the request counted and logged, and its spans collected if its trace is sampled."""
-        ended = monotonic()
+    def conclude(self) -> bool:
+        """Have the request counted and logged, once; whether its spans are to be collected."""
+        # There is no decision if the gate could not even be asked.
+        if self.concluded or self.decision is None:
+            return False
+        self.concluded = True
+        ended = self.ended = monotonic()
         waits, upstream = self.waits, self.upstream_state
         if waits is not None:
             waits.end(ended)
-        if decision.conclude(
+        is_traced: bool = self.decision.conclude(
             self.began,
             self.sent,
             self.answered,
@@ -580,8 +591,8 @@ class Exchange:
             -1 if upstream is None else upstream.index,
             self.problem,
             None if waits is None else waits.totals(),
-        ):
-            self.story.trace(self, ended)
+        )
+        return is_traced
 
     def wait_for(self, kind: int) -> None:
         """Note that it waits, and for what: see `pygateway.waits`."""
@@ -604,8 +615,10 @@ class Exchange:
 def with_server_timing(head: bytes, exchange: Exchange) -> bytes:
     """Add a Server-Timing field (W3C Server Timing) to a head: the phases so far, in ms."""
     now = exchange.answered or monotonic()
-    waits = exchange.waits
-    parse, verify, limit, connect, earlier = (0.0,) * 5 if waits is None else waits.totals()
+    parse = verify = limit = connect = earlier = 0.0
+    if exchange.waits is not None:
+        exchange.waits.end(now)
+        parse, verify, limit, connect, earlier = exchange.waits.totals()
     decided = (exchange.sent or now) - exchange.began - verify - limit - connect - earlier
     phases = (
         ("parse", parse),

@@ -422,13 +422,19 @@ class Proxy:
         if self.server_timing:
             head = with_server_timing(head, exchange)
         if decision.head_only:
-            exchange.client.write(head)
-        else:
-            exchange.client.write(head + body)
-            exchange.response_bytes = len(body)
-        exchange.discarding = True
+            body = b""
+        exchange.response_bytes = len(body)
+        self._send(exchange, head + body)
         close = close or not decision.keep_alive
         exchange.finish(close=close, linger=close)
+
+    def _send(self, exchange: Exchange, reply: bytes) -> None:
+        """Send a whole answer of the gateway's own, after it was counted and logged."""
+        is_traced = exchange.conclude()
+        exchange.client.write(reply)
+        exchange.discarding = True
+        if is_traced:
+            self.trace(exchange)
 
     def reject(self, exchange: Exchange, reject: Reject) -> None:
         """Answer a request that the gate refuses."""
@@ -462,8 +468,7 @@ class Proxy:
         exchange.response_bytes = len(reply) - end
         if self.server_timing:
             reply = with_server_timing(reply[:end], exchange) + reply[end:]
-        exchange.client.write(reply)
-        exchange.discarding = True
+        self._send(exchange, reply)
         exchange.finish(close=close, linger=close)
 
     def _must_close(self, exchange: Exchange) -> bool:
@@ -543,14 +548,14 @@ class Proxy:
             elif not exchange.finished:
                 now = time()
                 detail = "The gateway failed to handle this request."
-                decision = getattr(exchange, "decision", None)
+                decision = exchange.decision
                 refusal = self.gate.refuse("internal", detail, client.peer, now, decision)
                 if decision is not None:
                     decision.release()
                 exchange.decision = refusal
                 reply = problem.render(refusal, "internal", detail, now, close=True)
                 exchange.response_bytes = len(reply) - reply.index(END) - len(END)
-                client.write(reply)
+                self._send(exchange, reply)
         except BaseException:
             get_logger().exception("answer failed")
             client.abort()
@@ -558,7 +563,7 @@ class Proxy:
 
     # --- what is told of it --------------------------------------------------------------------
 
-    def trace(self, exchange: Exchange, ended: float) -> None:
+    def trace(self, exchange: Exchange) -> None:
         """Collect the spans of an exchange that has ended, whose trace is sampled."""
         if self._tracer is None:
             return
@@ -579,7 +584,7 @@ class Proxy:
                 began=exchange.began,
                 sent=exchange.sent,
                 answered=exchange.answered,
-                ended=ended,
+                ended=exchange.ended,
                 verify=None if waits is None else waits.spell(VERIFY),
                 store=None if waits is None else waits.spell(LIMIT),
                 connect=0.0 if waits is None else waits.seconds[CONNECT],

@@ -440,12 +440,12 @@ class ClientConnection(asyncio.Protocol):
         now = time()
         refusal = self._proxy.gate.refuse(name, detail, self.peer, now)
         reply = problem.render(refusal, name, detail, now, close=True)
-        self._transport.write(reply)
         ended = monotonic()
         since = self._head_begun
         waits = (ended - since, 0.0, 0.0, 0.0, 0.0) if since else None
         sent = len(reply) - reply.index(END) - len(END)
         refusal.conclude(ended, 0.0, 0.0, 0.0, ended, 0, sent, -1, name, waits)
+        self._transport.write(reply)
         self._linger()
 
     def _refuse_oversize(self, data: bytes) -> None:
