@@ -36,6 +36,11 @@ class MemoryTransport:
     def writelines(self, parts: list[bytes]) -> None:
         self.written += sum(map(len, parts))
 
+    def pause_reading(self) -> None:
+        """There is nothing to read."""
+
+    resume_reading = pause_reading
+
     def get_extra_info(self, name: str) -> object:
         return ("127.0.0.1", 50000) if name == "peername" else None
 
