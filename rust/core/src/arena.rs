@@ -16,6 +16,17 @@
 //! | `information` | as many | what the store last said of a key |
 //! | `presence` | 65,536 | requests in flight of a key, by worker |
 //!
+//! What is only ever added up, for those who look at the gateway, takes no swap of 128 bits. It lies
+//! behind all that, in words of 64 bits which are changed by one addition:
+//!
+//! | Part | Words of 8 bytes | What they say |
+//! |---|---|---|
+//! | `names` | 16 for each of at least 1024 | a name of a route, an upstream or a policy |
+//! | `series` | 1 for each, and 2048 | what is counted apart, by which labels |
+//! | totals | 192 for each stripe | what is counted without any label |
+//! | `exemplars` | 144 for each series | a request that stands for those of a bucket |
+//! | blocks | 24 for each series, in each stripe | what was counted in a series |
+//!
 //! The memory has its full size from the start, and takes room only where it was touched. Entries
 //! are found by keyed hash, so that nobody can make keys collide; the key is drawn when the arena is
 //! made and lies in it, so that workers that come later find what earlier ones counted. How a
@@ -29,43 +40,40 @@ use std::fmt;
 use std::io;
 use std::os::fd::RawFd;
 
+mod exemplars;
 mod header;
 mod information;
 mod key;
 mod leases;
 mod memory;
+mod names;
 mod presence;
+mod series;
+mod shape;
 mod table;
 #[cfg(test)]
 mod tests;
 mod turn;
 mod windows;
 
+pub use exemplars::Exemplar;
 pub use information::Information;
 pub use key::Key;
 pub use leases::{Grant, Lease, MOST_LEASED, Spend};
+pub use names::{Name, OTHER};
 pub use presence::{Enter, LANES, MOST_IN_LANE};
+pub use shape::{FEWEST_SLOTS, MOST_SERIES, MOST_SLOTS, USUAL_SERIES, USUAL_SLOTS};
 pub use table::Full;
 pub use windows::Charge;
 
 use header::{HEADER_WORDS, Header};
 use memory::Memory;
 use portable_atomic::AtomicU128;
-use table::{SET, Table};
+use shape::{STRIPES, Shape};
+use table::Table;
 
-/// Fewest slots: two sets.
-pub const FEWEST_SLOTS: usize = 2 * SET;
-/// Most slots: 4 GiB of windows.
-pub const MOST_SLOTS: usize = 1 << 28;
-/// Slots for a million keys at a time, in 16 MiB.
-pub const USUAL_SLOTS: usize = 1 << 20;
-
-/// Windows that policies share among the keys that found no slot of their own.
-const CROWD: usize = 256;
-/// Fewest leases.
-const FEWEST_LEASES: usize = 1024;
-/// Keys with requests in flight, in groups of lanes.
-const PRESENCE: usize = 65_536;
+pub(crate) use exemplars::EXEMPLARS;
+pub(crate) use series::{BLOCK_WORDS, RESERVED_SERIES, TOTALS_WORDS};
 
 /// The shared tables.
 #[derive(Debug)]
@@ -75,17 +83,6 @@ pub struct Arena {
     hash_key: [u8; 16],
 }
 
-/// Where each part ends, in words from the start.
-#[derive(Debug, Clone, Copy)]
-struct Shape {
-    slots: usize,
-    windows: usize,
-    crowd: usize,
-    leases: usize,
-    information: usize,
-    presence: usize,
-}
-
 /// Why there is no arena.
 #[derive(Debug)]
 pub enum ArenaError {
@@ -93,13 +90,15 @@ pub enum ArenaError {
     NotLockFree,
     /// The number of slots is not a power of two within the bounds.
     Slots(usize),
+    /// The number of series is not within the bounds.
+    Series(usize),
     /// The file to lay out holds something.
     NotEmpty(u64),
     /// The file holds something else.
     NotAnArena,
     /// The arena has another layout.
     Version(u64),
-    /// The arena's file has another size than its slots ask for.
+    /// The arena's file has another size than its parts ask for.
     Size {
         /// Bytes that there are.
         actual: u64,
@@ -124,6 +123,10 @@ impl fmt::Display for ArenaError {
                 "the number of slots must be a power of two within {FEWEST_SLOTS} and \
                  {MOST_SLOTS}, not {slots}"
             ),
+            Self::Series(series) => write!(
+                formatter,
+                "the number of series must be within 1 and {MOST_SERIES}, not {series}"
+            ),
             Self::NotEmpty(bytes) => {
                 write!(formatter, "the file to lay out holds {bytes} bytes already")
             }
@@ -135,7 +138,7 @@ impl fmt::Display for ArenaError {
             ),
             Self::Size { actual, expected } => write!(
                 formatter,
-                "the arena has {actual} bytes where its slots take {expected}"
+                "the arena has {actual} bytes where its parts take {expected}"
             ),
             Self::Random => formatter.write_str("there is no randomness for a hash key"),
             Self::System(error) => write!(formatter, "shared memory: {error}"),
@@ -158,39 +161,14 @@ impl From<io::Error> for ArenaError {
     }
 }
 
-impl Shape {
-    fn new(slots: usize) -> Result<Self, ArenaError> {
-        if !slots.is_power_of_two() || !(FEWEST_SLOTS..=MOST_SLOTS).contains(&slots) {
-            return Err(ArenaError::Slots(slots));
-        }
-        let windows = HEADER_WORDS + slots;
-        let crowd = windows + CROWD;
-        let leases = crowd + FEWEST_LEASES.max(slots / 4);
-        let information = leases + (leases - crowd);
-        let presence = information + PRESENCE;
-        Ok(Self {
-            slots,
-            windows,
-            crowd,
-            leases,
-            information,
-            presence,
-        })
-    }
-
-    const fn bytes(&self) -> u64 {
-        (self.presence * size_of::<AtomicU128>()) as u64
-    }
-}
-
 impl Arena {
-    /// Bytes that an arena of so many slots takes.
+    /// Bytes that a shared arena of so many slots and series takes.
     ///
     /// # Errors
     ///
-    /// [`ArenaError::Slots`].
-    pub fn bytes_for(slots: usize) -> Result<u64, ArenaError> {
-        Shape::new(slots).map(|shape| shape.bytes())
+    /// [`ArenaError::Slots`], [`ArenaError::Series`].
+    pub fn bytes_for(slots: usize, series: usize) -> Result<u64, ArenaError> {
+        Shape::new(slots, series, STRIPES).map(|shape| shape.bytes())
     }
 
     /// Lay an arena out in an empty file that is open for reading and writing, and share it. The
@@ -203,8 +181,13 @@ impl Arena {
     /// # Errors
     ///
     /// [`ArenaError`], not of [`ArenaError::NotAnArena`] and what follows from it.
-    pub fn create(descriptor: RawFd, slots: usize, machine: u128) -> Result<Self, ArenaError> {
-        let shape = Shape::new(slots)?;
+    pub fn create(
+        descriptor: RawFd,
+        slots: usize,
+        series: usize,
+        machine: u128,
+    ) -> Result<Self, ArenaError> {
+        let shape = Shape::new(slots, series, STRIPES)?;
         let file = memory::duplicate(descriptor)?;
         let held = file.metadata()?.len();
         if held != 0 {
@@ -228,26 +211,26 @@ impl Arena {
         }
         let memory = Memory::shared(&file)?;
         let header = Header::new(&memory.words()[..HEADER_WORDS]);
-        let shape = Shape::new(header.slots()?)?;
+        let shape = header.shape()?;
         let expected = shape.bytes();
         if actual != expected {
             return Err(ArenaError::Size { actual, expected });
         }
         let hash_key = header.hash_key();
         Ok(Self {
-            memory,
+            memory: memory.with_wide(shape.presence),
             shape,
             hash_key,
         })
     }
 
-    /// An arena that this process shares with nobody.
+    /// An arena that this process shares with nobody, and so needs one stripe.
     ///
     /// # Errors
     ///
     /// [`ArenaError`].
     pub fn private(slots: usize) -> Result<Self, ArenaError> {
-        let shape = Shape::new(slots)?;
+        let shape = Shape::new(slots, USUAL_SERIES, 1)?;
         let machine = u128::from_le_bytes(random()?);
         Self::lay_out(Memory::private(shape.bytes())?, shape, machine)
     }
@@ -255,7 +238,8 @@ impl Arena {
     fn lay_out(memory: Memory, shape: Shape, machine: u128) -> Result<Self, ArenaError> {
         check_processor()?;
         let hash_key = random()?;
-        Header::new(&memory.words()[..HEADER_WORDS]).write(shape.slots, hash_key, machine);
+        let memory = memory.with_wide(shape.presence);
+        Header::new(&memory.words()[..HEADER_WORDS]).write(&shape, hash_key, machine);
         Ok(Self {
             memory,
             shape,

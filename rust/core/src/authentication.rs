@@ -19,6 +19,7 @@ use crate::client::Peer;
 use crate::credential::{Presented, Withheld};
 use crate::decision::{Reason, Refusal};
 use crate::memory::Memory;
+use crate::metrics::{AuthOutcome, Metrics};
 use crate::provider::{Kind, Provider};
 use crate::rate_limit::entitlements::EntitlementRecipe;
 use crate::request::RequestHead;
@@ -54,6 +55,7 @@ pub struct Authentication {
     /// Bits of the time until which revocations are known to be complete.
     fresh_until: AtomicU64,
     outcomes: Outcomes,
+    metrics: Arc<Metrics>,
 }
 
 /// A request that shows who sent it.
@@ -128,6 +130,7 @@ impl Authentication {
     pub fn compile(
         specification: &Specification,
         entitlements: &Arc<EntitlementRecipe>,
+        metrics: &Arc<Metrics>,
     ) -> Result<Option<Self>, SpecError> {
         let Some(auth) = &specification.auth else {
             let protected = specification
@@ -154,7 +157,7 @@ impl Authentication {
             routes.push(access.transpose().map_err(within)?);
         }
         let groups = compiler.finish();
-        Self::new(auth, providers, groups, routes).map(Some)
+        Self::new(auth, providers, groups, routes, metrics).map(Some)
     }
 
     fn new(
@@ -162,6 +165,7 @@ impl Authentication {
         providers: Vec<Provider>,
         groups: Vec<Group>,
         routes: Vec<Option<Access>>,
+        metrics: &Arc<Metrics>,
     ) -> Result<Self, SpecError> {
         Ok(Self {
             gate: GATES.fetch_add(1, Ordering::Relaxed),
@@ -171,11 +175,12 @@ impl Authentication {
             providers,
             groups,
             routes,
-            memory: Memory::new(&auth.cache),
+            memory: Memory::new(&auth.cache, metrics),
             revocations: RwLock::new(Revocations::new(auth.revocations)),
             revocations_version: AtomicU64::new(0),
             fresh_until: AtomicU64::new(f64::INFINITY.to_bits()),
             outcomes: Outcomes::default(),
+            metrics: Arc::clone(metrics),
         })
     }
 
@@ -230,7 +235,7 @@ impl Authentication {
                     .rule
                     .is_none_or(|rule| accepted.principal.is_granted(rule)) =>
             {
-                self.outcomes.count_accepted();
+                self.count(AuthOutcome::Accepted);
                 Ok(Some(Identified { accepted, withheld }))
             }
             Ok(accepted) => Err(self.refused(access, Reason::InsufficientScope, Some(accepted))),
@@ -240,8 +245,17 @@ impl Authentication {
     }
 
     fn refused(&self, access: &Access, reason: Reason, who: Option<Arc<Accepted>>) -> Stop {
-        self.outcomes.count(reason);
+        // Reasons that are not about credentials are not counted.
+        if let Some(outcome) = AuthOutcome::of(reason) {
+            self.count(outcome);
+        }
         Stop::Refused(Box::new(self.realm.refuse(access, reason)), who)
+    }
+
+    #[inline]
+    fn count(&self, outcome: AuthOutcome) {
+        self.outcomes.count(outcome);
+        self.metrics.count_auth(outcome);
     }
 
     /// `reason`, unless nobody could be let in anyway.

@@ -115,10 +115,13 @@ impl Gate {
         log: Option<Arc<LineRing>>,
     ) -> Result<Self, SpecError> {
         let telemetry = Telemetry::compile(specification, Arc::clone(&arena), lane, log)?;
+        let metrics = Arc::clone(&telemetry.metrics);
         let tables = Arc::new(Tables::compile(specification, seed, telemetry)?);
         let (policies, entitlements) = compile_policies(specification)?;
-        let authentication = Authentication::compile(specification, &entitlements)?.map(Arc::new);
-        let rate_limits = RateLimits::compile(specification, policies, arena, lane)?.map(Arc::new);
+        let authentication = Authentication::compile(specification, &entitlements, &metrics)?;
+        let authentication = authentication.map(Arc::new);
+        let rate_limits = RateLimits::compile(specification, policies, arena, lane, metrics)?;
+        let rate_limits = rate_limits.map(Arc::new);
         Ok(Self {
             tables,
             authentication,

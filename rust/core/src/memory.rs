@@ -5,6 +5,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::decision::Reason;
+use crate::metrics::{Cache, CacheEvent, Metrics};
 use crate::specification;
 use crate::token::{CacheStatistics, TokenCache};
 use crate::verdict::Accepted;
@@ -16,6 +17,7 @@ pub struct Memory {
     refused: Mutex<TokenCache<Refused>>,
     longest_life: f64,
     longest_refusal: f64,
+    metrics: Arc<Metrics>,
 }
 
 /// A refusal that holds until a time, and while a provider knows what it knew.
@@ -32,21 +34,24 @@ pub struct Refused {
 }
 
 impl Memory {
-    /// Room within bounds.
+    /// Room within bounds; what is done with it is counted.
     #[must_use]
-    pub fn new(bounds: &specification::Cache) -> Self {
+    pub fn new(bounds: &specification::Cache, metrics: &Arc<Metrics>) -> Self {
         Self {
             accepted: Mutex::new(TokenCache::new(bounds.bytes)),
             refused: Mutex::new(TokenCache::new(bounds.refused_bytes)),
             longest_life: bounds.ttl,
             longest_refusal: bounds.refused_ttl,
+            metrics: Arc::clone(metrics),
         }
     }
 
     /// What was accepted, whatever has happened since.
     #[inline]
     pub fn accepted(&self, group: u32, credential: &[u8]) -> Option<Arc<Accepted>> {
-        lock(&self.accepted).get(group, credential).cloned()
+        let found = lock(&self.accepted).get(group, credential).cloned();
+        self.count_lookup(Cache::Tokens, found.is_some());
+        found
     }
 
     /// Until when something that was accepted now may be remembered.
@@ -59,7 +64,10 @@ impl Memory {
     pub fn accept(&self, group: u32, credential: &[u8], accepted: &Arc<Accepted>) {
         // Two counts, in front of what is shared.
         let weight = size_of::<Accepted>() + 2 * size_of::<usize>() + accepted.principal.weight();
-        lock(&self.accepted).insert(group, credential, Arc::clone(accepted), weight);
+        let accepted = Arc::clone(accepted);
+        let evicted = lock(&self.accepted).insert(group, credential, accepted, weight);
+        self.metrics
+            .count_cache(Cache::Tokens, CacheEvent::Eviction, evicted);
     }
 
     /// Forget what was accepted.
@@ -69,13 +77,28 @@ impl Memory {
 
     /// What was refused, whatever has happened since.
     pub fn refused(&self, group: u32, credential: &[u8]) -> Option<Refused> {
-        lock(&self.refused).get(group, credential).copied()
+        let found = lock(&self.refused).get(group, credential).copied();
+        self.count_lookup(Cache::Refusals, found.is_some());
+        found
     }
 
     /// Remember a refusal for as long as it holds, or as it may be.
     pub fn refuse(&self, group: u32, credential: &[u8], now: f64, refused: Refused) {
         let until = refused.until.min(now + self.longest_refusal);
-        lock(&self.refused).insert(group, credential, Refused { until, ..refused }, 0);
+        let refused = Refused { until, ..refused };
+        let evicted = lock(&self.refused).insert(group, credential, refused, 0);
+        self.metrics
+            .count_cache(Cache::Refusals, CacheEvent::Eviction, evicted);
+    }
+
+    #[inline]
+    fn count_lookup(&self, cache: Cache, has_found: bool) {
+        let event = if has_found {
+            CacheEvent::Hit
+        } else {
+            CacheEvent::Miss
+        };
+        self.metrics.count_cache(cache, event, 1);
     }
 
     /// What both did: of those that were accepted first.

@@ -21,6 +21,7 @@ use serde_json::{Map, Value};
 
 use crate::arena::Arena;
 use crate::decision::{Reason, Refusal};
+use crate::metrics::{Metrics, PolicyOutcome};
 use crate::specification::{SpecError, Specification};
 
 pub mod applicant;
@@ -59,6 +60,7 @@ pub struct RateLimits {
     lane: u8,
     store: StoreState,
     counts: Vec<Counts>,
+    metrics: Arc<Metrics>,
     leases: HeldLeases,
 }
 
@@ -127,6 +129,7 @@ impl RateLimits {
         policies: Vec<Policy>,
         arena: Arc<Arena>,
         lane: u8,
+        metrics: Arc<Metrics>,
     ) -> Result<Option<Self>, SpecError> {
         let routes = specification.routes.iter().map(|route| {
             let within = |error: SpecError| error.within(&format!("route {:?}", route.name));
@@ -149,6 +152,7 @@ impl RateLimits {
             lane,
             store: StoreState::default(),
             counts,
+            metrics,
             leases: HeldLeases::default(),
         }))
     }
@@ -167,6 +171,13 @@ impl RateLimits {
             return Outcome::Free;
         }
         Attempt::new(self, route, applicant, milliseconds(now), funding).run()
+    }
+
+    /// Count what a policy decided.
+    #[inline]
+    fn count(&self, policy: usize, outcome: PolicyOutcome) {
+        self.counts[policy].add(outcome);
+        self.metrics.count_policy(policy, outcome);
     }
 
     /// The arena.

@@ -13,7 +13,7 @@ use crate::specification::{SpecError, Specification};
 #[derive(Debug)]
 pub struct Telemetry {
     /// Counts.
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
     /// One line for each request.
     pub log: Option<AccessLog>,
     /// Names of the upstreams, by index.
@@ -38,7 +38,7 @@ impl Telemetry {
         let upstreams = specification.upstreams.iter();
         let tracing = specification.tracing.as_ref();
         Ok(Self {
-            metrics: Metrics::compile(specification, arena, lane),
+            metrics: Arc::new(Metrics::compile(specification, arena, lane)),
             log: AccessLog::compile(specification, ring)?,
             upstreams: upstreams.map(|name| name.as_str().into()).collect(),
             sampling: tracing

@@ -100,12 +100,19 @@ impl<V> TokenCache<V> {
         slot.value.as_ref()
     }
 
-    /// Hold a value for a credential, instead of what was held for it.
+    /// Hold a value for a credential, instead of what was held for it; how many others had to make
+    /// room.
     ///
     /// `extra_weight` is the memory behind `value` in bytes; what lies in `V` itself is known. A
     /// value too large for the cache is not held. What is put again keeps its standing, which it
     /// would lose if it were removed first.
-    pub fn insert(&mut self, provider: u32, credential: &[u8], value: V, extra_weight: usize) {
+    pub fn insert(
+        &mut self,
+        provider: u32,
+        credential: &[u8],
+        value: V,
+        extra_weight: usize,
+    ) -> u64 {
         let hash = self.hash(provider, credential);
         let known = self.slots.find(hash, provider, credential);
         let queue = match known {
@@ -115,14 +122,16 @@ impl<V> TokenCache<V> {
         };
         let weight = allocated(credential.len()).saturating_add(extra_weight);
         if weight > self.room || self.slots.capacity() == 0 {
-            return;
+            return 0;
         }
+        let evicted = self.evictions;
         while self.slots.is_full() || self.taken + weight > self.room {
             self.evict();
         }
         self.taken += weight;
         self.slots
             .put(queue, hash, provider, credential.into(), weight, value);
+        self.evictions - evicted
     }
 
     /// Forget what is held for a credential.

@@ -181,7 +181,7 @@ fn temporary_file() -> PathBuf {
 #[test]
 fn killed_workers_leave_true_counts_and_no_stuck_slot() {
     let path = temporary_file();
-    let arena = Arena::create(open(&path).as_raw_fd(), SLOTS, 1).expect("an arena");
+    let arena = Arena::create(open(&path).as_raw_fd(), SLOTS, 1, 1).expect("an arena");
     let law = law();
     for number in 0..ROUNDS {
         // Everything that earlier rounds have counted is over, and makes room.

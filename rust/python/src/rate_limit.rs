@@ -33,7 +33,8 @@ impl Arena {
     fn create(descriptor: RawFd, slots: usize) -> PyResult<Self> {
         let slots = slots.next_power_of_two();
         let machine = u128::from_le_bytes(arena::random().map_err(broken)?);
-        let made = arena::Arena::create(descriptor, slots, machine).map_err(broken)?;
+        let made = arena::Arena::create(descriptor, slots, arena::USUAL_SERIES, machine)
+            .map_err(broken)?;
         Ok(Self(Arc::new(made)))
     }
 

@@ -3,10 +3,11 @@
 //! | Word | High half | Low half |
 //! |---|---|---|
 //! | 0 | magic | version of the layout |
-//! | 1 | | number of slots |
+//! | 1 | number of series | number of slots |
 //! | 2 | hash key | |
 //! | 3 | machine | |
 //! | 4 | gateways that share the store | its incarnation |
+//! | 5 | | stripes in which anything was ever counted, one bit each |
 //! | 8, 9 | lanes in use, one bit each | |
 //! | 16 | | claims that were ever made |
 //!
@@ -17,21 +18,23 @@ use std::sync::atomic::Ordering::SeqCst;
 use portable_atomic::AtomicU128;
 
 use super::ArenaError;
+use super::shape::{STRIPES, Shape};
 
 /// A page of 4096 bytes.
 pub(super) const HEADER_WORDS: usize = 256;
 
 /// Version of the layout of all tables.
-pub(super) const VERSION: u64 = 1;
+pub(super) const VERSION: u64 = 2;
 
 /// "PyGArena", as bytes read from the file.
 const MAGIC: u64 = u64::from_le_bytes(*b"PyGArena");
 
 const IDENTITY: usize = 0;
-const SLOTS: usize = 1;
+const SIZES: usize = 1;
 const HASH_KEY: usize = 2;
 const MACHINE: usize = 3;
 const STORE: usize = 4;
+const USED_STRIPES: usize = 5;
 const LANES: usize = 8;
 const CLAIMS: usize = 16;
 
@@ -53,15 +56,16 @@ impl<'a> Header<'a> {
     }
 
     /// Fill in zeros that nobody else sees yet. The magic comes last: half a header is none.
-    pub(super) fn write(&self, slots: usize, hash_key: [u8; 16], machine: u128) {
-        self.words[SLOTS].store(slots as u128, SeqCst);
+    pub(super) fn write(&self, shape: &Shape, hash_key: [u8; 16], machine: u128) {
+        let sizes = pair(shape.series as u64, shape.slots as u64);
+        self.words[SIZES].store(sizes, SeqCst);
         self.words[HASH_KEY].store(u128::from_le_bytes(hash_key), SeqCst);
         self.words[MACHINE].store(machine, SeqCst);
         self.words[IDENTITY].store(pair(MAGIC, VERSION), SeqCst);
     }
 
-    /// The number of slots, if this is an arena of this layout.
-    pub(super) fn slots(&self) -> Result<usize, ArenaError> {
+    /// What lies where, if this is a shared arena of this layout.
+    pub(super) fn shape(&self) -> Result<Shape, ArenaError> {
         let (magic, version) = halves(self.words[IDENTITY].load(SeqCst));
         if magic != MAGIC {
             return Err(ArenaError::NotAnArena);
@@ -69,8 +73,9 @@ impl<'a> Header<'a> {
         if version != VERSION {
             return Err(ArenaError::Version(version));
         }
-        let slots = self.words[SLOTS].load(SeqCst);
-        usize::try_from(slots).map_err(|_| ArenaError::NotAnArena)
+        let (series, slots) = halves(self.words[SIZES].load(SeqCst));
+        let size = |size: u64| usize::try_from(size).map_err(|_| ArenaError::NotAnArena);
+        Shape::new(size(slots)?, size(series)?, STRIPES)
     }
 
     pub(super) fn hash_key(&self) -> [u8; 16] {
@@ -102,6 +107,16 @@ impl<'a> Header<'a> {
     #[inline]
     pub(super) fn store(&self) -> (u64, u64) {
         halves(self.words[STORE].load(SeqCst))
+    }
+
+    /// Say that something is counted in a stripe.
+    pub(super) fn use_stripe(&self, stripe: usize) {
+        self.words[USED_STRIPES].fetch_or(1 << stripe, SeqCst);
+    }
+
+    /// The stripes in which anything was ever counted, lowest bits first.
+    pub(super) fn stripes(&self) -> u64 {
+        self.words[USED_STRIPES].load(SeqCst) as u64
     }
 
     /// Say that a lane is in use, or is not.

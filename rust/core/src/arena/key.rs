@@ -36,6 +36,12 @@ impl Key {
         (self.0 as u32 as usize, (self.0 >> 32) as u32 as usize)
     }
 
+    /// One number that is never 0.
+    pub(super) const fn number(self) -> u64 {
+        let number = (self.0 >> 64) as u64;
+        if number == 0 { 1 } else { number }
+    }
+
     /// The topmost bits, which are never all zero.
     #[inline]
     pub(super) const fn tag(self, bits: u32) -> u128 {

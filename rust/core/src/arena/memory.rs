@@ -1,4 +1,5 @@
-//! The one place that knows addresses: memory, shared or private, as a slice of atomic words.
+//! The one place that knows addresses: memory, shared or private, as slices of atomic words. Wide
+//! ones of 128 bits lie in front, and then narrow ones of 64; no byte is part of both.
 #![expect(
     unsafe_code,
     reason = "a mapping becomes a slice, and a number a descriptor; both are bounded here"
@@ -7,37 +8,64 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{BorrowedFd, RawFd};
+use std::sync::atomic::AtomicU64;
 
 use memmap2::{MmapMut, MmapOptions, MmapRaw};
 use portable_atomic::AtomicU128;
 
 /// A mapping that lives as long as this does.
 #[derive(Debug)]
-pub(super) struct Memory(MmapRaw);
+pub(super) struct Memory {
+    map: MmapRaw,
+    /// How many words are wide.
+    wide: usize,
+}
 
 impl Memory {
-    /// All of a file, shared with everyone who maps it.
+    /// All of a file, shared with everyone who maps it; all of its words are wide.
     pub(super) fn shared(file: &File) -> io::Result<Self> {
-        MmapOptions::new().map_raw(file).map(Self)
+        MmapOptions::new().map_raw(file).map(Self::new)
     }
 
-    /// Zeros of this process, given by the system when they are touched.
+    /// Zeros of this process, given by the system when they are touched; all words are wide.
     pub(super) fn private(bytes: u64) -> io::Result<Self> {
         let bytes = usize::try_from(bytes).map_err(io::Error::other)?;
-        MmapMut::map_anon(bytes).map(|map| Self(map.into()))
+        MmapMut::map_anon(bytes).map(|map| Self::new(map.into()))
     }
 
-    /// The whole words of it.
+    fn new(map: MmapRaw) -> Self {
+        let wide = map.len() / size_of::<AtomicU128>();
+        Self { map, wide }
+    }
+
+    /// The same, with so many wide words, or fewer if it has no more; the others are narrow.
+    pub(super) fn with_wide(self, wide: usize) -> Self {
+        Self {
+            wide: wide.min(self.wide),
+            ..self
+        }
+    }
+
+    /// The wide words.
     #[inline]
     pub(super) fn words(&self) -> &[AtomicU128] {
-        let count = self.0.len() / size_of::<AtomicU128>();
-        // SAFETY: the mapping has that many words, readable and writable, is aligned to a page, and
-        // stays for as long as `self` is borrowed. Any bits are a valid word. Words are read and
-        // written by atomic instructions of their full width only, here as in every other process,
-        // and `AtomicU128` may be changed behind a shared reference. That the file does not shrink
-        // is its maker's promise; a process that touches what was cut off is killed by a signal,
-        // and reads nothing else.
-        unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast(), count) }
+        // SAFETY: the mapping has at least that many words, readable and writable, is aligned to a
+        // page, and stays for as long as `self` is borrowed. Any bits are a valid word. Words are
+        // read and written by atomic instructions of their full width only, here as in every other
+        // process, and `AtomicU128` may be changed behind a shared reference. That the file does not
+        // shrink is its maker's promise; a process that touches what was cut off is killed by a
+        // signal, and reads nothing else.
+        unsafe { std::slice::from_raw_parts(self.map.as_ptr().cast(), self.wide) }
+    }
+
+    /// The narrow words.
+    #[inline]
+    pub(super) fn counters(&self) -> &[AtomicU64] {
+        let from = self.wide * size_of::<AtomicU128>();
+        let count = (self.map.len() - from) / size_of::<AtomicU64>();
+        // SAFETY: as above; `from` is not beyond the mapping's end, is a multiple of a word, and no
+        // wide word lies behind it.
+        unsafe { std::slice::from_raw_parts(self.map.as_ptr().add(from).cast(), count) }
     }
 }
 

@@ -1,14 +1,17 @@
 use std::fs::File;
 use std::os::fd::AsRawFd;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use super::*;
 use crate::window::{Law, Window};
 
+mod exemplars;
 mod leases;
+mod names;
 mod orders;
 mod presence;
 mod races;
+mod series;
 mod windows;
 
 const T: u64 = 1_750_000_000_000;
@@ -46,7 +49,7 @@ fn file() -> File {
 fn what_one_counts_another_one_sees() {
     let file = file();
     let law = law(3, 1000);
-    let first = Arena::create(file.as_raw_fd(), 64, 7).unwrap();
+    let first = Arena::create(file.as_raw_fd(), 64, 8, 7).unwrap();
     let second = Arena::attach(file.as_raw_fd()).unwrap();
     drop(file);
     assert_eq!((second.slots(), second.machine()), (64, 7));
@@ -65,35 +68,73 @@ fn only_arenas_are_attached_to() {
     assert!(matches!(attach(&empty), Err(ArenaError::NotAnArena)));
     empty.set_len(10_000).unwrap();
     assert!(matches!(attach(&empty), Err(ArenaError::NotAnArena)));
-    let taken = Arena::create(empty.as_raw_fd(), 64, 0);
+    let taken = Arena::create(empty.as_raw_fd(), 64, 8, 0);
     assert!(matches!(taken, Err(ArenaError::NotEmpty(10_000))));
     assert!(matches!(Arena::attach(-1), Err(ArenaError::System(_))));
 
     let other = file();
-    drop(Arena::create(other.as_raw_fd(), 64, 0).unwrap());
-    other.set_len(Arena::bytes_for(64).unwrap() + 16).unwrap();
+    drop(Arena::create(other.as_raw_fd(), 64, 8, 0).unwrap());
+    other
+        .set_len(Arena::bytes_for(64, 8).unwrap() + 16)
+        .unwrap();
     assert!(matches!(attach(&other), Err(ArenaError::Size { .. })));
 
     let newer = file();
-    let made = Arena::create(newer.as_raw_fd(), 64, 0).unwrap();
+    let made = Arena::create(newer.as_raw_fd(), 64, 8, 0).unwrap();
     made.memory.words()[0].fetch_add(1, Ordering::SeqCst);
     let error = attach(&newer).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the arena has layout 2, and this is layout 1"
+        "the arena has layout 3, and this is layout 2"
     );
 }
 
 #[test]
 fn slots_are_powers_of_two_within_bounds() {
     for slots in [0, 8, 48, 1000, 2 * MOST_SLOTS] {
-        assert!(matches!(Arena::bytes_for(slots), Err(ArenaError::Slots(_))));
+        assert!(matches!(
+            Arena::bytes_for(slots, 1),
+            Err(ArenaError::Slots(_))
+        ));
     }
-    let bytes = Arena::bytes_for(USUAL_SLOTS).unwrap();
-    assert_eq!(
-        bytes,
-        4096 + 16 * (1 << 20) + 4096 + 2 * 16 * (1 << 18) + (1 << 20)
-    );
+    for series in [0, MOST_SERIES + 1] {
+        let result = Arena::bytes_for(64, series);
+        assert!(matches!(result, Err(ArenaError::Series(_))));
+    }
+    let wide = 4096 + 16 * (1 << 20) + 4096 + 2 * 16 * (1 << 18) + (1 << 20);
+    let all_series = 4096 + 2048;
+    let narrow =
+        128 * 4096 + 8 * all_series + 1536 * 64 + 1152 * all_series + 192 * 64 * all_series;
+    let bytes = Arena::bytes_for(USUAL_SLOTS, USUAL_SERIES).unwrap();
+    assert_eq!(bytes, wide + narrow);
+}
+
+#[test]
+fn no_two_parts_share_a_byte() {
+    for series in [1, 7, USUAL_SERIES, MOST_SERIES] {
+        let shape = Shape::new(64, series, STRIPES).unwrap();
+        let all_series = series + RESERVED_SERIES;
+        let mut end = 0;
+        let mut follow = |part: std::ops::Range<usize>| {
+            assert!(end <= part.start && part.start < part.end);
+            assert!(part.start.is_multiple_of(8), "a cache line is of one part");
+            end = part.end;
+        };
+        follow(shape.names());
+        follow(shape.directory());
+        (0..STRIPES).for_each(|stripe| follow(shape.totals(stripe)));
+        (0..all_series).for_each(|place| follow(shape.exemplars(place)));
+        for stripe in [0, 1, STRIPES - 1] {
+            (0..all_series).for_each(|place| follow(shape.block(stripe, place)));
+        }
+        let narrow = shape.bytes() - 16 * shape.presence as u64;
+        assert!(end as u64 * 8 <= narrow && narrow < end as u64 * 8 + 8 * 192);
+    }
+}
+
+/// An arena in a file, with few series.
+fn small(series: usize) -> Arena {
+    Arena::create(file().as_raw_fd(), FEWEST_SLOTS, series, 0).unwrap()
 }
 
 #[test]

@@ -2,44 +2,23 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::decision::Reason;
-
-/// The reasons that are counted.
-const REASONS: [Reason; 6] = [
-    Reason::TokenMissing,
-    Reason::TokenInvalid,
-    Reason::TokenExpired,
-    Reason::TokenRevoked,
-    Reason::InsufficientScope,
-    Reason::AuthUnavailable,
-];
+use crate::metrics::AuthOutcome;
 
 /// How often which answer was given to requests for what is not open.
 #[derive(Debug, Default)]
-pub struct Outcomes {
-    accepted: AtomicU64,
-    refused: [AtomicU64; REASONS.len()],
-}
+pub struct Outcomes([AtomicU64; AuthOutcome::ALL.len()]);
 
 impl Outcomes {
-    /// A client was let in.
+    /// An answer was given.
     #[inline]
-    pub fn count_accepted(&self) {
-        self.accepted.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// A client was refused. Reasons that are not about credentials are not counted.
-    pub fn count(&self, reason: Reason) {
-        if let Some(place) = REASONS.iter().position(|known| *known == reason) {
-            self.refused[place].fetch_add(1, Ordering::Relaxed);
-        }
+    pub fn count(&self, outcome: AuthOutcome) {
+        self.0[outcome as usize].fetch_add(1, Ordering::Relaxed);
     }
 
     /// Every answer with how often it was given.
     pub fn all(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        let accepted = ("accepted", self.accepted.load(Ordering::Relaxed));
-        let refused = REASONS.iter().zip(&self.refused);
-        let refused = refused.map(|(reason, count)| (reason.name(), count.load(Ordering::Relaxed)));
-        std::iter::once(accepted).chain(refused)
+        let counts = self.0.iter().map(|count| count.load(Ordering::Relaxed));
+        let names = AuthOutcome::ALL.iter().map(|outcome| outcome.name());
+        names.zip(counts)
     }
 }

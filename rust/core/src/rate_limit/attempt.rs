@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use super::applicant::Applicant;
-use super::counts::Count;
 use super::fields::{Span, Standing};
 use super::funding::{Funding, Outcome as Granted, Shortfall};
 use super::measure::{Charged, Means, Measure};
@@ -12,6 +11,7 @@ use super::permits::Permits;
 use super::store::lease_key;
 use super::{Limited, Outcome, RateLimits, RouteLimits, refusal, unavailable};
 use crate::arena::{Charge, Enter, Spend};
+use crate::metrics::PolicyOutcome;
 use crate::window::Law;
 
 /// Milliseconds after which a client may try again that has too many requests in flight: one of
@@ -153,7 +153,7 @@ impl<'a> Attempt<'a> {
             Enter::Entered(in_flight) => measure.in_flight = Some(in_flight),
             Enter::Refused(_) => measure.is_crowded = true,
             Enter::Full => {
-                limits.counts[measure.number].add_crowded();
+                limits.count(measure.number, PolicyOutcome::Crowded);
                 measure.is_crowded = true;
             }
         }
@@ -237,7 +237,7 @@ impl<'a> Attempt<'a> {
         let arena = &limits.arena;
         let (charge, crowded) = match arena.charge(key, &law, now_ms, measure.cost) {
             Charge::Full => {
-                limits.counts[measure.number].add_crowded();
+                limits.count(measure.number, PolicyOutcome::Crowded);
                 let crowd = arena.key(&[b"crowd", measure.policy.name.as_bytes()]);
                 (arena.charge_crowd(crowd, &law, now_ms, measure.cost), true)
             }
@@ -315,12 +315,12 @@ impl<'a> Attempt<'a> {
                 continue;
             };
             let count = match measure.means {
-                _ if measure.policy.shadow => Count::Shadowed,
-                Means::Nobody if !measure.is_crowded => Count::Unavailable,
-                _ => Count::Refused,
+                _ if measure.policy.shadow => PolicyOutcome::Shadowed,
+                Means::Nobody if !measure.is_crowded => PolicyOutcome::Unavailable,
+                _ => PolicyOutcome::Refused,
             };
-            self.limits.counts[measure.number].add(count);
-            if count == Count::Refused {
+            self.limits.count(measure.number, count);
+            if count == PolicyOutcome::Refused {
                 violated.push(&*measure.policy.name);
                 retry_ms = retry_ms.max(wait);
             }
@@ -351,13 +351,14 @@ impl<'a> Attempt<'a> {
                 entered.push(measure.key);
             }
             let is_counted = !matches!(measure.means, Means::Nothing) || measure.law.is_none();
-            self.limits.counts[measure.number].add(if measure.is_refused() {
-                Count::Shadowed
+            let outcome = if measure.is_refused() {
+                PolicyOutcome::Shadowed
             } else if is_counted {
-                Count::Admitted
+                PolicyOutcome::Admitted
             } else {
-                Count::Uncounted
-            });
+                PolicyOutcome::Uncounted
+            };
+            self.limits.count(measure.number, outcome);
         }
         let permits = (!entered.is_empty()).then(|| Permits {
             limits: Arc::clone(self.limits),

@@ -10,7 +10,7 @@ use std::thread;
 use proptest::prelude::*;
 
 use super::*;
-use crate::arena::table::{Layout, Step};
+use crate::arena::table::{Layout, SET, Step};
 use crate::arena::turn::{self, Next};
 
 const PROCESSES: usize = 4;

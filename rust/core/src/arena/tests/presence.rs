@@ -1,4 +1,5 @@
 use super::*;
+use crate::arena::shape::PRESENCE;
 
 #[test]
 fn requests_come_and_go_up_to_a_limit() {
