@@ -143,6 +143,12 @@ impl Metrics {
         }
     }
 
+    /// Where all this is counted.
+    #[must_use]
+    pub fn arena(&self) -> &Arena {
+        &self.arena
+    }
+
     /// Count a request that has ended.
     #[inline]
     pub fn observe(&self, request: &Observation) {

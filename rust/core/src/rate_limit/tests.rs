@@ -49,6 +49,15 @@ fn at(request: &Request<'_>, gate: &Gate, now: f64) -> Decision {
     request.decide_at(gate, now, None)
 }
 
+/// What its policies have decided, which is what the arena says of the only gate that counts in it.
+fn statistics(gate: &Gate) -> Value {
+    let limits = gate.rate_limits().expect("limits");
+    let statistics = limits.statistics();
+    let policies = serde_json::to_value(limits.arena().measurements().policies);
+    assert_eq!(policies.expect("counts"), statistics);
+    statistics
+}
+
 /// How many of a number of requests go on.
 fn admitted(request: &Request<'_>, gate: &Gate, now: f64, requests: u32) -> u32 {
     let goes_on = |_: &u32| matches!(at(request, gate, now), Decision::Forward(_));

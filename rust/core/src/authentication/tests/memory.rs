@@ -2,8 +2,18 @@
 
 use super::*;
 
+/// What was remembered and answered, which is what the arena says of the only gate that counts in
+/// it.
 fn statistics(gate: &Gate) -> Value {
-    of(gate).statistics()
+    let statistics = of(gate).statistics();
+    let measurements = gate.tables().telemetry.metrics.arena().measurements();
+    assert_eq!(json!(measurements.auth), statistics["outcomes"]);
+    for (cache, counts) in &measurements.token_cache {
+        for (event, count) in counts {
+            assert_eq!(statistics[cache][event], *count, "{cache} {event}");
+        }
+    }
+    statistics
 }
 
 #[test]

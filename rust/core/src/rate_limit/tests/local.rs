@@ -102,7 +102,7 @@ fn a_policy_in_the_shadow_only_counts() {
     for count in [1, 2] {
         let gate = gate(&policies[..count]);
         assert_eq!(admitted(&get("/"), &gate, NOW, 3), 3);
-        let statistics = gate.rate_limits().expect("limits").statistics();
+        let statistics = statistics(&gate);
         assert_eq!(statistics["shadow"]["admitted"], 1);
         assert_eq!(statistics["shadow"]["shadowed"], 2);
         let head = response(&forwarded(at(&get("/"), &gate, NOW)), &[]);
@@ -280,6 +280,6 @@ fn keys_without_a_place_share_one_window() {
     }
     assert!(crowded >= 200 - 17, "{crowded}");
     assert!(total <= 16 * 10 + 10, "{total}");
-    let statistics = gate.rate_limits().expect("limits").statistics();
+    let statistics = statistics(&gate);
     assert!(statistics["per-ip"]["crowded"].as_u64() > Some(1000));
 }

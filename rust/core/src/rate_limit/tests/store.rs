@@ -209,7 +209,7 @@ fn a_store_that_does_not_answer_one_request_is_away_for_that_one() {
     let funding = fund(&gate, &shortfall, &[None], NOW);
     forwarded(again(&gate, &funding, NOW));
     unfunded(at(&get("/"), &gate, NOW));
-    let statistics = gate.rate_limits().expect("limits").statistics();
+    let statistics = statistics(&gate);
     assert_eq!(statistics[SHARED]["uncounted"], 1);
 }
 
@@ -379,10 +379,7 @@ fn what_costs_nothing_is_admitted_without_asking() {
         ..get("/")
     };
     forwarded(at(&request, &gate, NOW));
-    assert_eq!(
-        gate.rate_limits().expect("limits").statistics()[SHARED]["admitted"],
-        1
-    );
+    assert_eq!(statistics(&gate)[SHARED]["admitted"], 1);
 }
 
 #[test]
