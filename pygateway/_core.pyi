@@ -80,21 +80,23 @@ class Peer:
 
 @final
 class Arena:
-    """The table in which all workers of a machine count: windows, leases, requests in flight.
+    """The table in which all workers of a machine count: windows, leases, requests in flight, and
+    what they tell of themselves.
 
     Only atomic operations change it, and a process that dies at any moment leaves it whole.
     """
 
     @staticmethod
-    def create(descriptor: int, slots: int) -> Arena:
+    def create(descriptor: int, slots: int, series: int = 4096) -> Arena:
         """Lay a table out in an empty file, which gets its size, and share it.
 
         Args:
             descriptor: The file, open for reading and writing; it stays the caller's.
             slots: Keys that the table has room for, rounded up to a power of two.
+            series: Combinations of labels that it has room for, from 1 to 65536.
 
         Raises:
-            ValueError: The number of slots is out of range.
+            ValueError: The number of slots or series is out of range.
             OSError: The file cannot be used, or the processor cannot swap 128 bits at once.
         """
 
@@ -115,6 +117,27 @@ class Arena:
 
     def release_lane(self, lane: int) -> None:
         """Say that a worker has ended, and forget what it had in flight."""
+
+    def measurements(self) -> bytes:
+        """Give what all workers have counted, those that have ended included: a JSON object.
+
+        Times are in seconds. `buckets` has one number more than `bounds` has for the same part; none
+        includes another. No number ever goes down. Two that belong together may differ by requests
+        that are being counted at the moment.
+
+        - `bounds`: of `requests`, `overhead`, `phases` and `upstreams`.
+        - `requests`: a list of `method`, `route` ("" where none took them), `status`, `buckets`,
+          `sum`, `request_bytes`, `response_bytes`, and `exemplars`: lists of bucket, trace, seconds
+          and Unix seconds.
+        - `overhead`: `buckets` and `sum`. `phases`: the same, by the phase's name.
+        - `upstreams`: a list of `upstream`, `status` ("" where it never answered), `buckets`, `sum`.
+        - `upstream_events`: a list of `upstream`, `event`, `count`.
+        - `auth`: counts by outcome. `token_cache`: `tokens` and `refusals`, each with `hits`,
+          `misses`, `evictions`. `policies`: counts by policy and outcome. `access_log`: `written`,
+          `sampled_out`, `dropped`.
+        - `crowded_series`: requests that are counted as method `_OTHER` of route `_other`, because
+          there are more series than the table has room for.
+        """
 
 @final
 class LineRing:

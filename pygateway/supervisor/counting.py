@@ -27,6 +27,7 @@ class Counting:
 
     Args:
         slots: Keys that it has room for; rounded up to a power of two.
+        series: Combinations of labels that it has room for.
 
     Attributes:
         descriptor: The table's memory.
@@ -35,10 +36,10 @@ class Counting:
         OSError: The system has no memory to share.
     """
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, slots: int, series: int = 4096) -> None:
         self.descriptor = os.memfd_create("pygateway-limits", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
-            self._arena = Arena.create(self.descriptor, slots)
+            self._arena = Arena.create(self.descriptor, slots, series)
             # Whoever shortened it would end every worker.
             seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
             fcntl.fcntl(self.descriptor, fcntl.F_ADD_SEALS, seals)

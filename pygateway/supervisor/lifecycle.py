@@ -65,7 +65,7 @@ class Supervisor:
         self.configuration = loaded_now()
         self._operations = Operations(self, config)
         # Its size stays: what has been counted could not be moved to another one.
-        self._counting = Counting(config.limits.rate_limit_keys)
+        self._counting = Counting(config.limits.rate_limit_keys, config.limits.metric_series)
 
     @property
     def draining(self) -> bool:

@@ -68,6 +68,19 @@ def test_what_a_worker_had_in_flight_ends_with_it(counting: Counting) -> None:
     in_flight.clear()
 
 
+def test_what_is_told_of_workers_has_as_much_room_as_was_asked_for() -> None:
+    few, many = Counting(1024, 64), Counting(1024, 65_536)
+    try:
+        sizes = [os.fstat(made.descriptor).st_size for made in (few, many)]
+        taken = [os.fstat(made.descriptor).st_blocks * 512 for made in (few, many)]
+    finally:
+        few.close()
+        many.close()
+    # 192 bytes of each series in each of 64 stripes, none of which takes memory before it counts.
+    assert sizes[1] - sizes[0] > (65_536 - 64) * 192 * 64
+    assert max(taken) <= 64 * 1024
+
+
 def test_nobody_can_change_the_size_of_the_table(counting: Counting) -> None:
     size = os.fstat(counting.descriptor).st_size
     for other in (0, size - 1, size + 1):

@@ -63,6 +63,17 @@ class Limits(Section):
         " counted in Redis takes two places. Keys without a place of their own share one window"
         " per policy. A change takes effect at the next start, not at a reload.",
     )
+    metric_series: int = Field(
+        default=4096,
+        ge=64,
+        le=65_536,
+        description="Combinations of route, method and status, and of upstream and status, that"
+        " metrics tell apart on this machine. What finds no place is counted as method `_OTHER` of"
+        " route `_other`, with its status. 4096 are a hundred routes with forty combinations each;"
+        " one takes about 2KiB of a scrape, and as much memory in all workers together. They"
+        " are kept until the end, so reloads that rename routes use them up. A change takes effect"
+        " at the next start, not at a reload.",
+    )
 
 
 class RouteLimits(Section):

@@ -9,6 +9,7 @@ use pygateway_core::rate_limit::funding::{self, Acquire, Answer, Refund, Shortfa
 use pygateway_core::window::{Law, Window};
 use pyo3::exceptions::{PyOSError, PyValueError};
 use pyo3::prelude::*;
+use pyo3::types::PyBytes;
 
 use crate::decision::Decision;
 
@@ -22,6 +23,9 @@ pub type RefundParts = (usize, String, u32, u64);
 /// Policy, key, quota, cost, what is wanted, and what is owed: bucket, previous and current.
 type AcquireParts<'a> = (usize, &'a str, u32, u32, u32, u64, u32, u32);
 
+// What the signature of `create` says, in digits that its stub can repeat.
+const _: () = assert!(arena::USUAL_SERIES == 4096);
+
 /// The table in which the workers of a machine count.
 #[pyclass(frozen, module = "pygateway._core")]
 pub struct Arena(pub Arc<arena::Arena>);
@@ -30,11 +34,11 @@ pub struct Arena(pub Arc<arena::Arena>);
 impl Arena {
     /// Lay a table out in an empty file.
     #[staticmethod]
-    fn create(descriptor: RawFd, slots: usize) -> PyResult<Self> {
+    #[pyo3(signature = (descriptor, slots, series = 4096))]
+    fn create(descriptor: RawFd, slots: usize, series: usize) -> PyResult<Self> {
         let slots = slots.next_power_of_two();
         let machine = u128::from_le_bytes(arena::random().map_err(broken)?);
-        let made = arena::Arena::create(descriptor, slots, arena::USUAL_SERIES, machine)
-            .map_err(broken)?;
+        let made = arena::Arena::create(descriptor, slots, series, machine).map_err(broken)?;
         Ok(Self(Arc::new(made)))
     }
 
@@ -61,12 +65,19 @@ impl Arena {
         self.0.clear_lane(lane);
         self.0.free_lane(lane);
     }
+
+    /// What all workers have counted, a JSON object.
+    fn measurements<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let json = py.detach(|| serde_json::to_vec(&self.0.measurements()));
+        let json = json.map_err(|error| PyValueError::new_err(error.to_string()))?;
+        Ok(PyBytes::new(py, &json))
+    }
 }
 
 fn broken(error: ArenaError) -> PyErr {
     match error {
         ArenaError::System(error) => error.into(),
-        ArenaError::Slots(_) => PyValueError::new_err(error.to_string()),
+        ArenaError::Slots(_) | ArenaError::Series(_) => PyValueError::new_err(error.to_string()),
         other => PyOSError::new_err(other.to_string()),
     }
 }
