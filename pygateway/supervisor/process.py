@@ -28,7 +28,7 @@ from pygateway.channel import (
     Revoke,
 )
 from pygateway.errors import GatewayError
-from pygateway.supervisor.counting import Counting, NoLaneLeft
+from pygateway.supervisor.counting import LANES, Counting, NoLaneLeft
 
 # -P: a file in the working directory must not stand in for a module of the same name.
 COMMAND = (sys.executable, "-P", "-m", "pygateway.worker")
@@ -145,9 +145,10 @@ class WorkerProcess:
             async with asyncio.timeout(deadline):
                 # Nothing is awaited between the welcome and the sending: what is revoked after
                 # the one arrives after the other.
-                await worker._launch(
-                    Launch(slot, configuration, descriptors, *known, table, lane or 0)
-                )
+                # Where nothing is told apart by lanes, they only keep workers from counting in the
+                # same memory, which costs time, and may be shared.
+                place = slot % LANES if lane is None else lane
+                await worker._launch(Launch(slot, configuration, descriptors, *known, table, place))
         except TimeoutError:
             await worker.end_now()
             raise WorkerFailed(f"the worker was not ready within {deadline:g} s") from None
