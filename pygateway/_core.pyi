@@ -80,9 +80,9 @@ class Peer:
 
 @final
 class Arena:
-    """The table in which all workers of a machine count: windows, leases, requests in flight, and
-    what they tell of themselves.
+    """The table in which all workers of a machine count.
 
+    What counts there are windows, leases, requests in flight, and what workers tell of themselves.
     Only atomic operations change it, and a process that dies at any moment leaves it whole.
     """
 
@@ -121,8 +121,8 @@ class Arena:
     def measurements(self) -> bytes:
         """Give what all workers have counted, those that have ended included: a JSON object.
 
-        Times are in seconds. `buckets` has one number more than `bounds` has for the same part; none
-        includes another. No number ever goes down. Two that belong together may differ by requests
+        Times are in seconds. `buckets` has one number more than `bounds` has for the same part, and
+        none includes another. No number ever goes down. Two that belong together may differ by requests
         that are being counted at the moment.
 
         - `bounds`: of `requests`, `overhead`, `phases` and `upstreams`.
@@ -130,7 +130,8 @@ class Arena:
           `sum`, `request_bytes`, `response_bytes`, and `exemplars`: lists of bucket, trace, seconds
           and Unix seconds.
         - `overhead`: `buckets` and `sum`. `phases`: the same, by the phase's name.
-        - `upstreams`: a list of `upstream`, `status` ("" where it never answered), `buckets`, `sum`.
+        - `upstreams`: a list of `upstream`, `status` ("" where it never answered), `buckets` and
+          `sum`.
         - `upstream_events`: a list of `upstream`, `event`, `count`.
         - `auth`: counts by outcome. `token_cache`: `tokens` and `refusals`, each with `hits`,
           `misses`, `evictions`. `policies`: counts by policy and outcome. `access_log`: `written`,
