@@ -122,8 +122,8 @@ class Arena:
         """Give what all workers have counted, those that have ended included: a JSON object.
 
         Times are in seconds. `buckets` has one number more than `bounds` has for the same part, and
-        none includes another. No number ever goes down. Two that belong together may differ by requests
-        that are being counted at the moment.
+        none includes another. No number ever goes down. Two that belong together may differ by
+        requests that are being counted at the moment.
 
         - `bounds`: of `requests`, `overhead`, `phases` and `upstreams`.
         - `requests`: a list of `method`, `route` ("" where none took them), `status`, `buckets`,
