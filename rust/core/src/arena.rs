@@ -45,7 +45,7 @@ mod header;
 mod information;
 mod key;
 mod leases;
-mod memory;
+pub(crate) mod memory;
 mod names;
 mod presence;
 mod series;

@@ -15,7 +15,7 @@ use portable_atomic::AtomicU128;
 
 /// A mapping that lives as long as this does.
 #[derive(Debug)]
-pub(super) struct Memory {
+pub(crate) struct Memory {
     map: MmapRaw,
     /// How many words are wide.
     wide: usize,
@@ -23,12 +23,12 @@ pub(super) struct Memory {
 
 impl Memory {
     /// All of a file, shared with everyone who maps it; all of its words are wide.
-    pub(super) fn shared(file: &File) -> io::Result<Self> {
+    pub(crate) fn shared(file: &File) -> io::Result<Self> {
         MmapOptions::new().map_raw(file).map(Self::new)
     }
 
     /// Zeros of this process, given by the system when they are touched; all words are wide.
-    pub(super) fn private(bytes: u64) -> io::Result<Self> {
+    pub(crate) fn private(bytes: u64) -> io::Result<Self> {
         let bytes = usize::try_from(bytes).map_err(io::Error::other)?;
         MmapMut::map_anon(bytes).map(|map| Self::new(map.into()))
     }
@@ -39,7 +39,7 @@ impl Memory {
     }
 
     /// The same, with so many wide words, or fewer if it has no more; the others are narrow.
-    pub(super) fn with_wide(self, wide: usize) -> Self {
+    pub(crate) fn with_wide(self, wide: usize) -> Self {
         Self {
             wide: wide.min(self.wide),
             ..self
@@ -48,7 +48,7 @@ impl Memory {
 
     /// The wide words.
     #[inline]
-    pub(super) fn words(&self) -> &[AtomicU128] {
+    pub(crate) fn words(&self) -> &[AtomicU128] {
         // SAFETY: the mapping has at least that many words, readable and writable, is aligned to a
         // page, and stays for as long as `self` is borrowed. Any bits are a valid word. Words are
         // read and written by atomic instructions of their full width only, here as in every other
@@ -60,7 +60,7 @@ impl Memory {
 
     /// The narrow words.
     #[inline]
-    pub(super) fn counters(&self) -> &[AtomicU64] {
+    pub(crate) fn counters(&self) -> &[AtomicU64] {
         let from = self.wide * size_of::<AtomicU128>();
         let count = (self.map.len() - from) / size_of::<AtomicU64>();
         // SAFETY: as above; `from` is not beyond the mapping's end, is a multiple of a word, and no
@@ -74,7 +74,7 @@ impl Memory {
 /// # Errors
 ///
 /// When no file has that descriptor.
-pub(super) fn duplicate(descriptor: RawFd) -> io::Result<File> {
+pub(crate) fn duplicate(descriptor: RawFd) -> io::Result<File> {
     if descriptor < 0 {
         return Err(io::ErrorKind::InvalidInput.into());
     }
