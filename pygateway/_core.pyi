@@ -142,7 +142,55 @@ class Arena:
 
 @final
 class LineRing:
-    """Lines of one worker on their way to the log."""
+    """Lines of one worker on their way to the log, in memory that it shares with who writes them.
+
+    One process puts and one takes; neither ever waits for the other. A process that dies at any
+    moment leaves whole lines only.
+    """
+
+    @staticmethod
+    def create(descriptor: int, capacity: int) -> LineRing:
+        """Lay a ring out in an empty file, which gets its size, and share it.
+
+        Args:
+            descriptor: The file, open for reading and writing; it stays the caller's.
+            capacity: Bytes that it has room for, rounded up to a power of two. A line takes up to
+                15 bytes more than it has.
+
+        Raises:
+            ValueError: The capacity is out of range.
+            OSError: The file cannot be used.
+        """
+
+    @staticmethod
+    def attach(descriptor: int) -> LineRing:
+        """Share a ring that was laid out.
+
+        Raises:
+            OSError: The file is none that this version can share.
+        """
+
+    def put(self, line: bytes) -> bool:
+        """Put a line, without its end of line; False if there is no room, and it is lost."""
+
+    def take(self, most: int) -> bytes:
+        """Take whole lines, each with its end of line; nothing if there are none.
+
+        Args:
+            most: Bytes of all of them together; but one is taken in any case.
+        """
+
+    @property
+    def capacity(self) -> int:
+        """Bytes that it has room for."""
+
+    @property
+    def pending(self) -> int:
+        """Bytes that were put and not taken."""
+
+    @property
+    def damages(self) -> int:
+        """How often `take` has found something that is no line, and dropped what lay there."""
 
 @final
 class Gate:
