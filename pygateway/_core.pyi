@@ -149,13 +149,14 @@ class LineRing:
     """
 
     @staticmethod
-    def create(descriptor: int, capacity: int) -> LineRing:
+    def create(descriptor: int, capacity: int, worker: int = 0) -> LineRing:
         """Lay a ring out in an empty file, which gets its size, and share it.
 
         Args:
             descriptor: The file, open for reading and writing; it stays the caller's.
             capacity: Bytes that it has room for, rounded up to a power of two. A line takes up to
                 15 bytes more than it has.
+            worker: Number of the worker that it is for, which its lines can name.
 
         Raises:
             ValueError: The capacity is out of range.

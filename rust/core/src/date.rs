@@ -5,6 +5,11 @@ use std::sync::Mutex;
 /// Length of an IMF-fixdate, such as `Sun, 06 Nov 1994 08:49:37 GMT`.
 const LENGTH: usize = 29;
 
+/// Names of the months.
+pub(crate) const MONTHS: [&[u8; 3]; 12] = [
+    b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
+];
+
 /// An IMF-fixdate.
 pub type DateText = [u8; LENGTH];
 
@@ -54,10 +59,7 @@ fn imf_fixdate(second: i64) -> DateText {
     // 1 January 1970 was a Thursday.
     let weekday = [b"Thu", b"Fri", b"Sat", b"Sun", b"Mon", b"Tue", b"Wed"]
         [usize::try_from(days.rem_euclid(7)).unwrap_or_default()];
-    let month = [
-        b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov",
-        b"Dec",
-    ][usize::try_from(month - 1).unwrap_or_default()];
+    let month = MONTHS[usize::try_from(month - 1).unwrap_or_default()];
     let mut text = *b"Thu, 01 Jan 1970 00:00:00 GMT";
     text[..3].copy_from_slice(weekday);
     put_digits(&mut text[5..7], day);
@@ -73,7 +75,7 @@ fn imf_fixdate(second: i64) -> DateText {
 ///
 /// Years are taken to begin in March, so that leap days come last: then the day of the year gives
 /// the month by one linear formula (months of 31, 30, 31, 30, 31 days repeat every 153 days).
-fn civil(days: i64) -> (i64, i64, i64) {
+pub(crate) fn civil(days: i64) -> (i64, i64, i64) {
     const DAYS_OF_400_YEARS: i64 = 146_097;
     const DAYS_FROM_MARCH_OF_YEAR_0: i64 = 719_468;
     let since = days + DAYS_FROM_MARCH_OF_YEAR_0;
@@ -92,7 +94,8 @@ fn civil(days: i64) -> (i64, i64, i64) {
     (year + 400 * cycle + i64::from(month <= 2), month, day)
 }
 
-fn put_digits(slot: &mut [u8], number: i64) {
+/// Write a number's last digits, as many as there is room for.
+pub(crate) fn put_digits(slot: &mut [u8], number: i64) {
     let mut rest = number;
     for digit in slot.iter_mut().rev() {
         *digit = b'0' + u8::try_from(rest % 10).unwrap_or_default();

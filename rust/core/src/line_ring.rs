@@ -8,6 +8,7 @@
 //! |---|---|---|
 //! | 0 | magic and version | its maker |
 //! | 1 | capacity in bytes, a power of two | its maker |
+//! | 2 | which worker it is for | its maker |
 //! | 8 | head: bytes of records that were ever put | who puts |
 //! | 16 | tail: bytes of records that were ever taken | who takes |
 //! | 512 and on | the records | who puts |
@@ -43,6 +44,7 @@ const MAGIC: u64 = u64::from_le_bytes(*b"PyGLine1");
 
 const IDENTITY: usize = 0;
 const CAPACITY: usize = 1;
+const WORKER: usize = 2;
 const HEAD: usize = 8;
 const TAIL: usize = 16;
 
@@ -111,7 +113,7 @@ impl From<io::Error> for LineRingError {
 
 impl LineRing {
     /// Lay a ring out in an empty file that is open for reading and writing. The file gets its size
-    /// here; nobody may attach before this is done.
+    /// here; nobody may attach before this is done. `worker` is the number of the one that it is for.
     ///
     /// The capacity is rounded up to a power of two. The descriptor stays the caller's, and may be
     /// closed afterwards. The file must never shrink: whoever makes it can seal it against that.
@@ -119,7 +121,7 @@ impl LineRing {
     /// # Errors
     ///
     /// [`LineRingError`], not [`LineRingError::NotARing`].
-    pub fn create(descriptor: RawFd, capacity: usize) -> Result<Self, LineRingError> {
+    pub fn create(descriptor: RawFd, capacity: usize, worker: u32) -> Result<Self, LineRingError> {
         if !(LEAST_CAPACITY..=GREATEST_CAPACITY).contains(&capacity) {
             return Err(LineRingError::Capacity(capacity));
         }
@@ -133,6 +135,7 @@ impl LineRing {
         let ring = Self::new(Memory::shared(&file)?.with_wide(0), capacity);
         let words = ring.memory.counters();
         words[CAPACITY].store(capacity as u64, Relaxed);
+        words[WORKER].store(worker.into(), Relaxed);
         // The magic comes last: half a header is none.
         words[IDENTITY].store(MAGIC, Release);
         Ok(ring)
@@ -178,6 +181,12 @@ impl LineRing {
     #[must_use]
     pub const fn capacity(&self) -> usize {
         (self.mask + 1) * WORD
+    }
+
+    /// Which worker it is for.
+    #[must_use]
+    pub fn worker(&self) -> u64 {
+        self.shared(WORKER).load(Relaxed)
     }
 
     /// Bytes that lie in it and are not taken, with a word more for each line; about as many, while

@@ -54,6 +54,31 @@ pub struct Specification {
     /// Which traces are sampled; none where nobody collects them.
     #[serde(default)]
     pub tracing: Option<Tracing>,
+    /// What is logged of requests.
+    #[serde(default)]
+    pub access_log: Option<AccessLog>,
+}
+
+/// What is logged of requests.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AccessLog {
+    /// How a line is written.
+    pub format: LogFormat,
+    /// Names of what is in a line, in order; the combined format has its own.
+    pub fields: Vec<String>,
+    /// The share of requests that is logged, from 0 to 1, of those with which nothing was wrong.
+    pub sample: f64,
+}
+
+/// How a line is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// A JSON object.
+    Json,
+    /// As by Apache and nginx.
+    Combined,
 }
 
 /// Which traces are sampled.

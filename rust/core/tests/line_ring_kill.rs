@@ -80,7 +80,7 @@ impl Judge {
 /// Start a child, take what it puts until it has reported so often, kill it in the midst of
 /// whatever it does; give how many lines it had put by its own account, and how many came.
 fn run_and_kill(path: &Path, life: u64) -> (u64, u64) {
-    let ring = LineRing::create(open(path).as_raw_fd(), CAPACITY).expect("a ring");
+    let ring = LineRing::create(open(path).as_raw_fd(), CAPACITY, 0).expect("a ring");
     let mut child = Command::new(env::current_exe().expect("the test itself"))
         .args(["child", "--exact", "--nocapture", "--test-threads=1"])
         .env(PATH, path)

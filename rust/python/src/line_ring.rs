@@ -16,8 +16,9 @@ pub struct LineRing(pub Arc<CoreRing>);
 impl LineRing {
     /// Lay a ring out in an empty file.
     #[staticmethod]
-    fn create(descriptor: RawFd, capacity: usize) -> PyResult<Self> {
-        let made = CoreRing::create(descriptor, capacity).map_err(broken)?;
+    #[pyo3(signature = (descriptor, capacity, worker = 0))]
+    fn create(descriptor: RawFd, capacity: usize, worker: u32) -> PyResult<Self> {
+        let made = CoreRing::create(descriptor, capacity, worker).map_err(broken)?;
         Ok(Self(Arc::new(made)))
     }
 

@@ -30,7 +30,7 @@ fn file() -> File {
 /// Who puts, and who takes.
 fn ends(capacity: usize) -> (LineRing, LineRing) {
     let file = file();
-    let taking = LineRing::create(file.as_raw_fd(), capacity).unwrap();
+    let taking = LineRing::create(file.as_raw_fd(), capacity, 7).unwrap();
     (LineRing::attach(file.as_raw_fd()).unwrap(), taking)
 }
 
@@ -55,7 +55,7 @@ fn what_one_puts_the_other_takes() {
 fn capacities_are_rounded_up_and_bounded() {
     assert_eq!(ends(SMALL + 1).1.capacity(), 2 * SMALL);
     for capacity in [0, SMALL - 1, GREATEST_CAPACITY + 1, usize::MAX] {
-        let refused = LineRing::create(file().as_raw_fd(), capacity);
+        let refused = LineRing::create(file().as_raw_fd(), capacity, 7);
         assert!(matches!(refused, Err(LineRingError::Capacity(_))));
     }
 }
@@ -67,14 +67,14 @@ fn only_rings_are_attached_to() {
     assert!(matches!(attach(&other), Err(LineRingError::NotARing)));
     other.set_len(10_000).unwrap();
     assert!(matches!(attach(&other), Err(LineRingError::NotARing)));
-    let taken = LineRing::create(other.as_raw_fd(), SMALL);
+    let taken = LineRing::create(other.as_raw_fd(), SMALL, 7);
     assert!(matches!(taken, Err(LineRingError::NotEmpty(10_000))));
     assert!(matches!(
         LineRing::attach(-1),
         Err(LineRingError::System(_))
     ));
     let ring = file();
-    let made = LineRing::create(ring.as_raw_fd(), SMALL).unwrap();
+    let made = LineRing::create(ring.as_raw_fd(), SMALL, 7).unwrap();
     for capacity in [0, 3, 2 * SMALL as u64, u64::MAX] {
         made.shared(CAPACITY).store(capacity, Relaxed);
         assert!(matches!(attach(&ring), Err(LineRingError::NotARing)));
@@ -120,7 +120,7 @@ fn about_as_much_is_taken_as_was_asked_for() {
 #[test]
 fn who_takes_later_goes_on_where_another_has_stopped() {
     let file = file();
-    let first = LineRing::create(file.as_raw_fd(), SMALL).unwrap();
+    let first = LineRing::create(file.as_raw_fd(), SMALL, 7).unwrap();
     let putting = LineRing::attach(file.as_raw_fd()).unwrap();
     assert!(putting.put(b"one") && putting.put(b"two"));
     assert_eq!(take(&first, 1), b"one\n");
