@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from .access_log_checks import check_access_log
 from .auth_checks import check_auth
 from .document import MappingNode, Path, SequenceNode, locate
 from .model.headers import Cors, HeaderChanges
@@ -23,6 +24,7 @@ def check_references(subject: Subject) -> None:
     _check_upstream_files(subject)
     check_auth(subject)
     check_rate_limits(subject)
+    check_access_log(subject)
     names: dict[str, int] = {}
     for index, route in enumerate(subject.config.routes):
         path: Path = ("routes", index)

@@ -52,6 +52,7 @@ ERRORS: Final = {
     "unknown-upstream": "A route names an upstream that does not exist.",
     "unreadable-file": "A file cannot be read.",
     "unsafe-algorithm": "An algorithm that would let anybody sign.",
+    "unwritable-file": "A file cannot be written to, or made where it is to be.",
     "wrong-type": "A value of another type than the key takes.",
 }
 """Codes of errors, which keep the gateway from starting, and what they mean."""

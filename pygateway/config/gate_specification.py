@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from .auth_specification import auth_specification, route_auth_specification
+from .model.access_log import AccessLog
 from .model.headers import DEFAULT_SECURITY_HEADERS, HSTS, Cors, HeaderChanges
 from .model.root import Config
 from .model.routes import Rewrite, Route
@@ -37,11 +38,18 @@ def gate_specification(config: Config) -> bytes:
         "upstreams": list(config.upstreams),
         "routes": [_route(config, route, security_headers) for route in config.routes],
     }
+    if config.access_log is not None:
+        specification["access_log"] = _access_log(config.access_log)
     if config.auth.providers:
         specification["auth"] = auth_specification(config.auth)
     if config.rate_limits:
         specification["rate_limits"] = rate_limits_specification(config)
     return json.dumps(specification, separators=(",", ":")).encode("ascii")
+
+
+def _access_log(log: AccessLog) -> dict[str, Any]:
+    fields = log.fields if log.format == "json" else ()
+    return {"format": log.format, "fields": fields, "sample": log.sample}
 
 
 def _route(config: Config, route: Route, inherited: dict[str, str]) -> dict[str, Any]:

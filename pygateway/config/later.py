@@ -11,7 +11,6 @@ from typing import Final
 from .document import Path
 
 KEYS_OF_LATER_VERSIONS: Final[dict[tuple[str, ...], str]] = {
-    ("access_log",): "the access log",
     ("listeners", "*", "tls"): "TLS on listeners",
     ("upstreams", "*", "health"): "active health checking",
     ("upstreams", "*", "outlier"): "outlier detection",

@@ -103,6 +103,8 @@ def _word(way: Schema) -> str:
         return f"list of {_plural(way['items'])}"
     if way["type"] == "integer":
         return f"whole number, {way['minimum']} to {way['maximum']}"
+    if way["type"] == "number":
+        return f"number, {way['minimum']} to {way['maximum']}"
     return _WORDS.get(way["type"], "text")
 
 

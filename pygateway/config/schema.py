@@ -75,6 +75,7 @@ _DEFINITIONS: Final[Schema] = {
 }
 
 _TEXT_INSTEAD_OF_SECTION: Final = (
+    "AccessLog",
     "Admin",
     "Endpoint",
     "Redirect",

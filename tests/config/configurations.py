@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
+
+from pygateway.config.model.access_log import LogField
 
 PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 """Machines may be busy: how long an example takes says nothing here."""
@@ -139,6 +141,12 @@ CHANGES = sections(
         max_size=2,
     ),
     remove=some(st.builds("R-{}".format, LABELS)),
+)
+ACCESS_LOGS = st.sampled_from([None, False, "off", "stderr", "access.log"]) | sections(
+    path=st.sampled_from(["stdout", "stderr", "access.log"]),
+    fields=st.lists(st.sampled_from(get_args(LogField)), min_size=1, max_size=22, unique=True),
+    sample=st.floats(0, 1),
+    buffer=st.sampled_from(["64KiB", 100_000, "256MiB"]),
 )
 SECURITY_HEADERS = st.sampled_from(["default", "none"]) | st.dictionaries(
     HEADER_NAMES, st.none() | HEADER_VALUES, max_size=2
@@ -306,6 +314,7 @@ def configurations(draw: st.DrawFn) -> Mapping:
             ),
             timeouts=TIMEOUTS,
             health_path=st.sampled_from(["/health", "/status/", False, None]),
+            access_log=ACCESS_LOGS,
             security_headers=SECURITY_HEADERS,
         )
     )

@@ -118,7 +118,7 @@ def test_variables_are_not_interpolated() -> None:
         ("PYGATEWAY__REDIS__URL", "http://h", "bad-url"),
         ("PYGATEWAY__RATE_LIMITS__A", "{by: adress, concurrency: 1}", "not-allowed-value"),
         ("PYGATEWAY__DEFAULT_RATE_LIMITS", "per-user", "unknown-rate-limit"),
-        ("PYGATEWAY__ACCESS_LOG", "{}", "not-available"),
+        ("PYGATEWAY__ACCESS_LOG__FIELDS", "path,pth", "not-allowed-value"),
         ("PYGATEWAY__ROUTES", "[{name: a, upstream: nobody}]", "unknown-upstream"),
     ],
 )

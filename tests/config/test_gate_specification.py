@@ -3,9 +3,11 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 
 from pygateway.config import Config, build_gate, gate_specification, load_mapping
+from pygateway.config.model.access_log import DEFAULT_FIELDS
 from tests.config.configurations import PATIENT, configurations
 from tests.config.reading import read, route
 
@@ -38,7 +40,23 @@ def test_the_whole_of_a_small_configuration() -> None:
         "hsts": None,
         "upstreams": [],
         "routes": [],
+        "access_log": {"format": "json", "fields": list(DEFAULT_FIELDS), "sample": 1.0},
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("access_log: off", None),
+        (
+            "access_log: {fields: [status, path], sample: 0.25}",
+            {"format": "json", "fields": ["status", "path"], "sample": 0.25},
+        ),
+        ("access_log: {format: combined}", {"format": "combined", "fields": [], "sample": 1.0}),
+    ],
+)
+def test_the_access_log(text: str, written: object) -> None:
+    assert specification(text).get("access_log") == written
 
 
 def test_the_whole_of_a_route_that_forwards() -> None:

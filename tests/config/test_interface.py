@@ -61,6 +61,7 @@ routes:
     rewrite: {strip_prefix: /users, host: preserve}
     headers: {request: {set: {}, remove: []}, response: {set: {}, remove: []}}
 security_headers: default
+access_log: {path: stdout, sample: 1.0}
 """
 
 

@@ -39,6 +39,6 @@ def test_values_of_later_versions_are_refused_as_such(text: str) -> None:
 
 
 def test_keys_of_later_versions_are_not_suggested() -> None:
-    problem = problem_of("acces_log: {}")
+    problem = problem_of("upstreams: {a: {endpoints: [http://a], helth: {}}}")
     assert problem.code == "unknown-key"
-    assert "access_log" not in problem.allowed
+    assert "health" not in problem.allowed

@@ -14,6 +14,7 @@ from ..syntax.addresses import Address, ListenAddress, Network
 from ..syntax.names import Name
 from ..syntax.paths import HealthPath
 from .access import RouteAuth
+from .access_log import AccessLog, AccessLogSetting
 from .admin import Admin
 from .auth import Auth
 from .headers import SecurityHeaders, SecurityHeadersSetting
@@ -133,6 +134,11 @@ class Config(Section):
         " value takes that header out.",
     )
 
+    access_log: AccessLogSetting = Field(
+        default_factory=cache(AccessLog),
+        description="Where a line for each request goes, and what is in it: a path, or a mapping;"
+        " `off` turns it off.",
+    )
     server_timing: bool = Field(
         default=False,
         description="Whether responses say, in a Server-Timing header, where their time went. Off:"
