@@ -42,6 +42,8 @@ class Launch:
         table: Descriptor of the memory in which workers count together, as inherited; None if the
             worker counts by itself.
         lane: Which of those who count there this is.
+        log: Descriptor of the ring that takes the lines of the access log, as inherited; None if
+            there is no such log.
     """
 
     slot: int
@@ -51,6 +53,7 @@ class Launch:
     fresh_until: float | None = None
     table: int | None = None
     lane: int = 0
+    log: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +183,11 @@ class Channel:
             raise ChannelClosed from None
         document: dict[str, Any] = json.loads(payload)
         return _KINDS[document.pop("kind")](**document)
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the other process is known to be gone."""
+        return self._writer.is_closing() or self._reader.at_eof()
 
     async def close(self) -> None:
         """End the conversation; the other process sees its end."""

@@ -9,7 +9,7 @@ from time import time
 from typing import TYPE_CHECKING, Any
 
 from pygateway import __version__
-from pygateway._core import Arena, Gate
+from pygateway._core import Arena, Gate, LineRing
 from pygateway.auth.authenticator import Authenticator
 from pygateway.config.gate_specification import gate_specification
 from pygateway.proxy import Proxy
@@ -41,6 +41,7 @@ class Gateway:
         config: What to do; it has been validated.
         arena: Where it counts together with others; None to count by itself.
         lane: Which of those it is.
+        log: Where the lines of the access log go; None for nowhere.
 
     Raises:
         SpecError: The routes cannot be built.
@@ -48,14 +49,20 @@ class Gateway:
         OSError: A file, such as a certificate authority's, cannot be read.
     """
 
-    def __init__(self, config: Config, arena: Arena | None = None, lane: int = 0) -> None:
+    def __init__(
+        self,
+        config: Config,
+        arena: Arena | None = None,
+        lane: int = 0,
+        log: LineRing | None = None,
+    ) -> None:
         self._config = config
         self._sweep = Sweep(asyncio.get_running_loop())
         self._upstreams = {
             name: UpstreamState(index, name, upstream, config.limits, self._sweep)
             for index, (name, upstream) in enumerate(config.upstreams.items())
         }
-        self._gate = Gate(gate_specification(config), os.urandom(32), arena, lane)
+        self._gate = Gate(gate_specification(config), os.urandom(32), arena, lane, log)
         self._authenticator = Authenticator(config, self._gate, _store(config))
         self._limiter = _limiter(config, self._gate, arena)
         self._proxy = Proxy(

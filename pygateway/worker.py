@@ -6,7 +6,8 @@ The supervisor starts it with a channel (`pygateway.channel`) as standard input.
 its configuration from there, builds the gateway, says that it is ready and serves until it is
 told to stop: by TERM or INT, or by the end of the channel, which means that the supervisor is
 gone. Then it drains; a second signal ends it at once. Meanwhile it takes revocations, from the
-channel and, where there is one, from Redis.
+channel and, where there is one, from Redis. Its lines of the access log are the supervisor's to
+write; when that is gone, it writes what is left of them itself.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import uvloop
 
-from pygateway._core import Arena, SpecError
+from pygateway._core import Arena, LineRing, SpecError
 from pygateway.channel import (
     UNASKED,
     Applied,
@@ -43,6 +44,7 @@ from pygateway.config import Config
 from pygateway.errors import ConfigurationError, GatewayError
 from pygateway.gateway import Gateway
 from pygateway.telemetry import configure_logging, get_logger, log_loop_errors
+from pygateway.telemetry.log_writer import LogWriter
 
 if TYPE_CHECKING:
     from pygateway.revocation.follower import Follower
@@ -56,6 +58,9 @@ ago comes with `Launch`. A Redis that hangs must not keep workers from coming ba
 
 DRAIN_GRACE = 0.5
 """Seconds beyond `timeouts.drain` that the gateway gets to notice by itself that time is up."""
+
+LOG_DEADLINE = 3.0
+"""Seconds for lines of the access log that the supervisor has left behind."""
 
 LAST_WORDS_DEADLINE = 1.0
 """Seconds in which the supervisor has to take the last report. One that hangs must not keep the
@@ -84,9 +89,9 @@ class Serving(Protocol):
         """Describe what runs."""
 
 
-Build = Callable[[Config, Arena | None, int], Serving]
-"""Makes what serves, from a configuration, the table in which workers count together, and the
-worker's lane there."""
+Build = Callable[[Config, Arena | None, int, LineRing | None], Serving]
+"""Makes what serves, from a configuration, the table in which workers count together, the worker's
+lane there, and the ring for lines of the access log."""
 
 
 def main(build: Build = Gateway) -> int:
@@ -128,9 +133,11 @@ async def _work(connection: socket.socket, build: Build) -> int:
     stop, force = _take_signals()
     try:
         config = Config.from_json(launch.configuration)
-        gateway = build(config, _take_table(launch), launch.lane)
+        log = _take_log(launch)
+        gateway = build(config, _take_table(launch), launch.lane, log)
         _take_revocations(gateway, launch)
-        conversation = Conversation(channel, gateway, stop)
+        inheritance = Inheritance(config, log, launch.slot)
+        conversation = Conversation(channel, gateway, stop, inheritance)
         feed = conversation.feed = await _follow(config, gateway)
         await gateway.start([socket.socket(fileno=number) for number in launch.sockets])
     except Exception as error:
@@ -150,6 +157,7 @@ async def _work(connection: socket.socket, build: Build) -> int:
     if feed is not None:
         await feed.close()
     gateway.close()
+    await inheritance.settle(is_orphan=channel.is_closed)
     return 1 if force.is_set() else 0
 
 
@@ -160,6 +168,15 @@ def _take_table(launch: Launch) -> Arena | None:
     arena = Arena.attach(launch.table)
     os.close(launch.table)
     return arena
+
+
+def _take_log(launch: Launch) -> LineRing | None:
+    """Attach to the ring for lines of the access log."""
+    if launch.log is None:
+        return None
+    ring = LineRing.attach(launch.log)
+    os.close(launch.log)
+    return ring
 
 
 def _take_revocations(gateway: Serving, launch: Launch) -> None:
@@ -187,6 +204,35 @@ async def _follow(config: Config, gateway: Serving) -> Follower | None:
     return feed
 
 
+class Inheritance:
+    """The worker's lines of the access log, when there is nobody else any more to write them.
+
+    Args:
+        config: Says where they go.
+        log: The ring in which they lie; None if there are none.
+        slot: Which of the workers this is.
+    """
+
+    def __init__(self, config: Config, log: LineRing | None, slot: int) -> None:
+        self._settings = config.access_log
+        self._log = log
+        self._slot = slot
+        self._writer: LogWriter | None = None
+
+    def accept(self) -> None:
+        """Write from now on."""
+        if self._writer is None and self._log is not None and self._settings is not None:
+            self._writer = LogWriter()
+            self._writer.add(self._log, self._settings.path, self._slot)
+
+    async def settle(self, *, is_orphan: bool) -> None:
+        """Write what is left, if that is for the worker to do."""
+        if is_orphan:
+            self.accept()
+        if self._writer is not None:
+            await asyncio.to_thread(self._writer.finish, LOG_DEADLINE)
+
+
 class Conversation:
     """Answers what the supervisor says, until it is gone.
 
@@ -194,11 +240,14 @@ class Conversation:
         feed: What follows Redis, once there is one.
     """
 
-    def __init__(self, channel: Channel, gateway: Serving, stop: asyncio.Event) -> None:
+    def __init__(
+        self, channel: Channel, gateway: Serving, stop: asyncio.Event, inheritance: Inheritance
+    ) -> None:
         self.feed: Follower | None = None
         self._channel = channel
         self._gateway = gateway
         self._stop = stop
+        self._inheritance = inheritance
         self._task = asyncio.create_task(self._converse())
 
     async def close(self) -> None:
@@ -212,6 +261,7 @@ class Conversation:
                 answer = self._answer(await self._channel.receive())
                 if answer is not None:
                     await self._channel.send(answer)
+        self._inheritance.accept()
         if not self._stop.is_set():
             get_logger().warning("draining", detail="the supervisor is gone")
             self._stop.set()

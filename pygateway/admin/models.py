@@ -117,6 +117,11 @@ class StatusReply(BaseModel):
     configuration: dict[str, Any]
     workers: list[dict[str, Any]]
     revocations: dict[str, Any]
+    access_log: dict[str, Any] | None = Field(
+        default=None,
+        description="The access log: where it goes (`path`), why it stands still (`problem`), what"
+        " waits, was written, and could not be written in the end; null where there never was one.",
+    )
     rate_limits: dict[str, Any] = Field(
         description="The policies and their store, with counts since the gateway started."
     )

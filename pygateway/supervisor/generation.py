@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Sequence
 
 from pygateway.config import Config
+from pygateway.supervisor.access_log import Lines
 from pygateway.supervisor.counting import Counting
 from pygateway.supervisor.listening import Plan
 from pygateway.supervisor.process import (
@@ -41,6 +42,7 @@ class Generation:
         command: Sequence[str] = COMMAND,
         audience: Audience | None = None,
         counting: Counting | None = None,
+        lines: Lines | None = None,
     ) -> None:
         self.plan = plan
         self.accepts_no_more = asyncio.Event()
@@ -49,6 +51,7 @@ class Generation:
         self._command = command
         self._audience = audience
         self._counting = counting
+        self._lines = lines
         policies = config.rate_limits.values()
         self._tells_apart = any(policy.concurrency is not None for policy in policies)
         self._workers: dict[int, WorkerProcess] = {}
@@ -85,6 +88,7 @@ class Generation:
             audience=self._audience,
             counting=self._counting,
             tells_apart=self._tells_apart,
+            lines=self._lines,
         )
 
     async def _keep(self, slot: int) -> None:

@@ -3,7 +3,8 @@
 TERM, INT   stop accepting, let requests in flight finish, exit; a second one ends them
 HUP         load the configuration again; workers are replaced without losing a connection.
 Where there is nothing to load again, as in `pygateway proxy`, it stops too
-USR1, USR2  nothing yet (this version writes no log files, and cannot be replaced in place)
+USR1        open the file of the access log again, because it was renamed
+USR2        nothing yet (this version cannot be replaced in place)
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pygateway.config import Config
 from pygateway.errors import ConfigurationError, ConfigurationProblem, GatewayError
 from pygateway.revocation.journal import JournalFailed
 from pygateway.revocation.ledger import LedgerFull
+from pygateway.supervisor.access_log import AccessLog, CannotLog
 from pygateway.supervisor.counting import Counting
 from pygateway.supervisor.generation import Generation
 from pygateway.supervisor.listening import CannotListen, Listening
@@ -31,6 +33,16 @@ from pygateway.telemetry import get_logger
 RETIRING_LIMIT = 4
 """Generations that may drain at the same time. A reload beyond that waits, so that a storm of
 reloads with a long `timeouts.drain` cannot fill the machine with workers."""
+
+REFUSALS = (
+    ConfigurationError,
+    CannotListen,
+    CannotLog,
+    JournalFailed,
+    LedgerFull,
+    WorkerFailed,
+)
+"""Why a reload changes nothing."""
 
 
 class Supervisor:
@@ -63,7 +75,8 @@ class Supervisor:
         self._reload_wanted = asyncio.Event()
         self._reload_askers: list[asyncio.Future[Reloaded]] = []
         self.configuration = loaded_now()
-        self._operations = Operations(self, config)
+        self._access_log = AccessLog()
+        self._operations = Operations(self, config, self._access_log)
         # Its size stays: what has been counted could not be moved to another one.
         self._counting = Counting(config.limits.rate_limit_keys, config.limits.metric_series)
 
@@ -103,6 +116,7 @@ class Supervisor:
 
         Raises:
             CannotListen: An address cannot be listened on.
+            CannotLog: The access log cannot be opened.
             JournalFailed: The file of revocations cannot be used.
             LedgerFull: It holds more than the configuration allows.
             WorkerFailed: A worker could not start at first.
@@ -121,6 +135,7 @@ class Supervisor:
             self._listening.close()
             await self._end_all()
             await self._operations.close()
+            await self._access_log.close()
             self._counting.close()
 
     def _take_signals(self) -> None:
@@ -130,8 +145,8 @@ class Supervisor:
         # nohup(1) has HUP ignored; where it would only stop us, it stays so.
         if self._reload is not None or signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
             loop.add_signal_handler(signal.SIGHUP, self._asked_to_reload)
-        for number in (signal.SIGUSR1, signal.SIGUSR2):
-            loop.add_signal_handler(number, self._asked_in_vain, number)
+        loop.add_signal_handler(signal.SIGUSR1, self._asked_to_reopen)
+        loop.add_signal_handler(signal.SIGUSR2, self._asked_in_vain, signal.SIGUSR2)
 
     def _asked_to_stop(self, signal: str) -> None:
         if self._stop.is_set():
@@ -146,6 +161,10 @@ class Supervisor:
             self._asked_to_stop(signal.SIGHUP.name)
         else:
             self._reload_wanted.set()
+
+    def _asked_to_reopen(self) -> None:
+        if not self._access_log.reopen():
+            self._asked_in_vain(signal.SIGUSR1)
 
     def _asked_in_vain(self, number: signal.Signals) -> None:
         get_logger().warning("signal ignored", signal=number.name)
@@ -185,9 +204,10 @@ class Supervisor:
 
     async def _begin(self, config: Config) -> Generation:
         addresses = [listener.address for listener in config.listeners]
+        lines = self._access_log.prepare(config)
         plan = self._listening.prepare(addresses, config.worker_count())
         generation = Generation(
-            config, plan, self._command, self._operations.assembly, self._counting
+            config, plan, self._command, self._operations.assembly, self._counting, lines
         )
         try:
             await generation.start()
@@ -195,6 +215,7 @@ class Supervisor:
             self._listening.abandon(plan)
             raise
         self._listening.adopt(plan)
+        self._access_log.adopt(lines)
         return generation
 
     async def _serve(self) -> None:
@@ -224,7 +245,7 @@ class Supervisor:
             config = self._reload()
             preparation = await self._operations.prepare(config)
             generation = await self._begin_prepared(preparation)
-        except (ConfigurationError, CannotListen, JournalFailed, LedgerFull, WorkerFailed) as error:
+        except REFUSALS as error:
             return self._refused(error)
         retired, self._current, self._config = self._current, generation, config
         await self._operations.keep(preparation)

@@ -14,6 +14,7 @@ from pygateway.config import Config
 from pygateway.revocation.entry import Revocation
 from pygateway.revocation.lifetime import needed_life
 from pygateway.revocation.register import Prepared, Register
+from pygateway.supervisor.access_log import AccessLog
 from pygateway.supervisor.administration import Administration
 from pygateway.supervisor.assembly import Assembly
 from pygateway.supervisor.limits import (
@@ -71,10 +72,12 @@ class Operations:
     Args:
         supervisor: Whose operations they are.
         config: The configuration that it starts with.
+        access_log: Its access log.
     """
 
-    def __init__(self, supervisor: Operated, config: Config) -> None:
+    def __init__(self, supervisor: Operated, config: Config, access_log: AccessLog) -> None:
         self._supervisor = supervisor
+        self._access_log = access_log
         self._config = config
         self._register = Register()
         self._administration = Administration(self)
@@ -155,6 +158,7 @@ class Operations:
             workers=workers,
             revocations=self._register.statistics(),
             rate_limits=describe_limits(self._config, self.assembly.tally.totals(), workers),
+            access_log=self._access_log.statistics(),
         )
 
     async def measurements(self) -> Measurements:

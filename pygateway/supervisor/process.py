@@ -28,6 +28,7 @@ from pygateway.channel import (
     Revoke,
 )
 from pygateway.errors import GatewayError
+from pygateway.supervisor.access_log import Lines, Ring
 from pygateway.supervisor.counting import LANES, Counting, NoLaneLeft
 
 # -P: a file in the working directory must not stand in for a module of the same name.
@@ -107,6 +108,7 @@ class WorkerProcess:
         audience: Audience | None = None,
         counting: Counting | None = None,
         tells_apart: bool = True,
+        lines: Lines | None = None,
     ) -> WorkerProcess:
         """Start a worker and wait until it listens. Cancellation ends it.
 
@@ -119,6 +121,7 @@ class WorkerProcess:
             audience: Who is told of the worker until it has ended.
             counting: The table in which it counts with others; None if it counts by itself.
             tells_apart: Whether what it has in flight is counted there, which takes a lane.
+            lines: The access log that it writes to; None if there is none.
 
         Raises:
             WorkerFailed: It does not listen, and has ended.
@@ -126,17 +129,24 @@ class WorkerProcess:
         descriptors = [each.fileno() for each in sockets]
         table = None if counting is None else counting.descriptor
         lane = _occupy(counting) if tells_apart else None
+        ring = None
         try:
-            process, channel = await _spawn(
-                command, descriptors if table is None else [*descriptors, table]
-            )
+            ring = _begin(lines, slot)
+            log = None if ring is None else ring.descriptor
+            shared = [each for each in (table, log) if each is not None]
+            process, channel = await _spawn(command, [*descriptors, *shared])
         except BaseException:
             if counting is not None and lane is not None:
                 counting.release(lane)
+            if ring is not None:
+                ring.end()
             raise
         worker = cls(slot, process, channel, audience)
         if counting is not None and lane is not None:
             worker._end.add_done_callback(lambda _: counting.release(lane))
+        if ring is not None:
+            ring.given()
+            worker._end.add_done_callback(lambda _: ring.end())
         known: tuple[list[dict[str, Any]], float | None] = ([], None)
         if audience is not None:
             known = audience.welcome(worker)
@@ -148,7 +158,9 @@ class WorkerProcess:
                 # Where nothing is told apart by lanes, they only keep workers from counting in the
                 # same memory, which costs time, and may be shared.
                 place = slot % LANES if lane is None else lane
-                await worker._launch(Launch(slot, configuration, descriptors, *known, table, place))
+                await worker._launch(
+                    Launch(slot, configuration, descriptors, *known, table, place, log)
+                )
         except TimeoutError:
             await worker.end_now()
             raise WorkerFailed(f"the worker was not ready within {deadline:g} s") from None
@@ -271,6 +283,13 @@ def _occupy(counting: Counting | None) -> int | None:
         return None if counting is None else counting.occupy()
     except NoLaneLeft as error:
         raise WorkerFailed(str(error)) from None
+
+
+def _begin(lines: Lines | None, slot: int) -> Ring | None:
+    try:
+        return None if lines is None else lines.begin(slot)
+    except OSError as error:
+        raise _cannot_start(error) from None
 
 
 async def _spawn(

@@ -54,9 +54,12 @@ def describe(
     workers: list[dict[str, Any]],
     revocations: dict[str, Any],
     rate_limits: dict[str, Any],
+    access_log: dict[str, Any] | None,
 ) -> dict[str, Any]:
     """Join what the parts of a gateway say about themselves."""
     problems = [*unreadiness, *_problems(configuration, workers, revocations)]
+    if access_log is not None and access_log["problem"] is not None:
+        problems.append(f"the access log is not written: {access_log['problem']}")
     return {
         "version": __version__,
         "status": "draining" if draining else "degraded" if problems else "ok",
@@ -66,6 +69,7 @@ def describe(
         "workers": workers,
         "revocations": revocations,
         "rate_limits": rate_limits,
+        "access_log": access_log,
     }
 
 

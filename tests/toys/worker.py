@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any
 
 from pygateway import worker
-from pygateway._core import Arena
+from pygateway._core import Arena, LineRing
 from pygateway.config import Config
 from pygateway.errors import ConfigurationError, ConfigurationProblem
 
@@ -40,7 +40,9 @@ BROKEN = Path(os.environ.get("TOY_DIRECTORY", ".")) / "broken"
 class ToyGateway:
     """Speaks lines: `who` tells of itself, `hold` ends once `go` has come."""
 
-    def __init__(self, config: Config, arena: Arena | None, lane: int) -> None:
+    def __init__(
+        self, config: Config, arena: Arena | None, lane: int, log: LineRing | None
+    ) -> None:
         self.counting = (arena is not None, lane)
         self.behaviour = config.routes[0].name
         self.servers: list[asyncio.Server] = []
