@@ -71,14 +71,19 @@ def open_destination(path: str) -> Destination:
         OSError: It cannot be opened; ENXIO means that nobody reads a FIFO.
     """
     if path in STANDARD:
-        return _open_standard(STANDARD[path])
+        return open_standard(STANDARD[path])
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY
     descriptor = os.open(path, flags, MODE)
     is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
     return File(descriptor) if is_file else Pipe(descriptor)
 
 
-def _open_standard(number: int) -> Destination:
+def open_standard(number: int) -> Destination:
+    """Open what a standard stream leads to.
+
+    Raises:
+        OSError: It was closed.
+    """
     mode = os.fstat(number).st_mode
     if stat.S_ISSOCK(mode):
         return Socket(os.dup(number))

@@ -97,7 +97,8 @@ def test_serves_the_file_until_it_is_told_to_stop(file: Path) -> None:
         program.send(signal.SIGTERM)
         assert program.exit_code() == 0
         assert program.said == []
-        assert program.printed == []
+        (line,) = program.printed
+        assert json.loads(line)["route"] == "fixed"
         assert refused(address)
 
 
