@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import uvloop
 
+from pygateway._core import Arena, LineRing
 from pygateway.config import load
 from pygateway.gateway import Gateway
 from tests.support.client import Address, Client, reset
@@ -88,6 +90,10 @@ class RunningGateway:
         self.listeners = listeners or [listening()]
         name = self.listeners[0].getsockname()
         self.address: Address = name if isinstance(name, str) else (name[0], name[1])
+        self._descriptors: list[int] = []
+        # As the supervisor makes them for a worker.
+        self._arena = Arena.create(self._memory("arena"), self.config.limits.rate_limit_keys)
+        self._ring = LineRing.create(self._memory("ring"), 1 << 20)
         self._started = threading.Event()
         self._complaints: list[BaseException | str] = []
         self._thread = threading.Thread(target=self._run, name="gateway", daemon=True)
@@ -114,6 +120,8 @@ class RunningGateway:
             assert not self._thread.is_alive(), "the gateway does not stop"
         for listener in self.listeners:
             listener.close()
+        while self._descriptors:
+            os.close(self._descriptors.pop())
         self.raise_complaints()
 
     def raise_complaints(self) -> None:
@@ -157,6 +165,21 @@ class RunningGateway:
 
         return asyncio.run_coroutine_threadsafe(within(), self._loop).result(PATIENCE)
 
+    def _memory(self, name: str) -> int:
+        """Memory to share."""
+        descriptor = os.memfd_create(f"test-{name}")
+        self._descriptors.append(descriptor)
+        return descriptor
+
+    def measurements(self) -> dict[str, Any]:
+        """What the gateway has counted."""
+        document: dict[str, Any] = json.loads(self._arena.measurements())
+        return document
+
+    def lines(self) -> list[dict[str, Any]]:
+        """What the gateway has logged since this was last asked, of requests."""
+        return [json.loads(line) for line in self._ring.take(1 << 20).splitlines()]
+
     def statistics(self) -> dict[str, Any]:
         """What the gateway says of itself."""
         return self.call(self.gateway.statistics)
@@ -189,7 +212,7 @@ class RunningGateway:
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(self._complain)
         self._stopping = asyncio.Event()
-        self.gateway = Gateway(self.config)
+        self.gateway = Gateway(self.config, self._arena, 0, self._ring)
         await self.gateway.start(self.listeners)
         self._started.set()
         await self._stopping.wait()
