@@ -23,6 +23,7 @@ from .model.redis import Redis
 from .model.root import Config
 from .model.routes import FixedResponse, Match, Redirect, Rewrite, Route, UpstreamShare
 from .model.timeouts import TimeoutOverrides, Timeouts
+from .model.tracing import Tracing
 from .model.upstreams import Endpoint, Pool, Retry, Upstream, UpstreamTls
 from .reference import reference
 from .schema import json_schema
@@ -74,6 +75,7 @@ __all__ = [
     "Timeouts",
     "TokenCache",
     "TokenSource",
+    "Tracing",
     "Upstream",
     "UpstreamShare",
     "UpstreamTls",

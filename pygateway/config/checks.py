@@ -21,7 +21,7 @@ ACTIONS = ("upstream", "redirect", "respond")
 def check_references(subject: Subject) -> None:
     """Find every error between values."""
     _check_listeners(subject)
-    _check_upstream_files(subject)
+    _check_files(subject)
     check_auth(subject)
     check_rate_limits(subject)
     check_access_log(subject)
@@ -60,7 +60,9 @@ def _check_listeners(subject: Subject) -> None:
         seen.add(listener.address)
 
 
-def _check_upstream_files(subject: Subject) -> None:
+def _check_files(subject: Subject) -> None:
+    if subject.config.tracing is not None:
+        subject.check_authorities(subject.config.tracing.ca_file, ("tracing", "ca_file"))
     for name, upstream in subject.config.upstreams.items():
         subject.check_authorities(upstream.tls.ca_file, ("upstreams", name, "tls", "ca_file"))
 

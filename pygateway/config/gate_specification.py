@@ -40,6 +40,8 @@ def gate_specification(config: Config) -> bytes:
     }
     if config.access_log is not None:
         specification["access_log"] = _access_log(config.access_log)
+    if config.tracing is not None:
+        specification["tracing"] = {"ratio": config.tracing.ratio}
     if config.auth.providers:
         specification["auth"] = auth_specification(config.auth)
     if config.rate_limits:

@@ -112,6 +112,8 @@ def _is_secret(path: Path) -> bool:
         return False
     if keys[:2] == ["routes", "headers"] and any(change in keys for change in _HEADER_CHANGES):
         return True
+    if keys[:2] == ["tracing", "headers"]:
+        return True
     if keys[:1] == ["auth"] and keys[-1] in _IN_AUTH:
         return True
     if keys[:1] == ["auth"] and not _NOT_IN_AUTH.isdisjoint(keys):

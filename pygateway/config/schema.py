@@ -81,6 +81,7 @@ _TEXT_INSTEAD_OF_SECTION: Final = (
     "Redirect",
     "Redis",
     "RouteRateLimitSection",
+    "Tracing",
     "UpstreamShareSection",
 )
 """Sections that may be written as the text of their first key."""

@@ -14,12 +14,16 @@ MAXIMUM_SECRET: Final = 65_536
 
 VALUE_FILE: Final = "value_file"
 
-_HEADER_VALUES: Final = ("routes", "*", "headers", "*")
-_HEADER_CHANGES: Final = ("set", "add")
+_HEADER_VALUES: Final = (
+    ("routes", "*", "headers", "*", "set"),
+    ("routes", "*", "headers", "*", "add"),
+    ("tracing", "headers"),
+)
+"""Where mappings of header names to values are, `*` for any name or index."""
 
 
 def read_secret_files(root: Node, directory: Path | None, findings: Findings) -> None:
-    """Replace every `{value_file: path}` in header changes by what is in the file.
+    """Replace every `{value_file: path}` among values of headers by what is in the file.
 
     A final line break is left off. Paths are relative to `directory`, the configuration file's.
     """
@@ -59,15 +63,9 @@ def _content(written: Node, directory: Path | None, findings: Findings) -> str |
 
 
 def _header_values(root: Node) -> list[tuple[Node, str | int, Node]]:
-    """Return every value under `set` and `add` of header changes, and list items in them."""
-    changes: list[Node] = [root]
-    for step in (*_HEADER_VALUES, None):
-        children = [(key, child) for node in changes for key, child in node.children()]
-        if step is None:
-            changes = [child for key, child in children if key in _HEADER_CHANGES]
-        else:
-            changes = [child for key, child in children if step in ("*", key)]
-    values = [(node, key, child) for node in changes for key, child in node.children()]
+    """Return every value of a header that is written, and list items in them."""
+    mappings = [node for path in _HEADER_VALUES for node in _at(root, path)]
+    values = [(node, key, child) for node in mappings for key, child in node.children()]
     inside = [
         (child, index, item)
         for _, _, child in values
@@ -75,3 +73,12 @@ def _header_values(root: Node) -> list[tuple[Node, str | int, Node]]:
         for index, item in child.children()
     ]
     return values + inside
+
+
+def _at(root: Node, path: tuple[str, ...]) -> list[Node]:
+    """Return what is at a path, `*` for any step."""
+    nodes = [root]
+    for step in path:
+        children = [pair for node in nodes for pair in node.children()]
+        nodes = [child for key, child in children if step in ("*", key)]
+    return nodes

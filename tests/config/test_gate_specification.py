@@ -286,3 +286,9 @@ def test_what_routes_demand() -> None:
 
 def test_secrets_of_keys_are_in_no_specification() -> None:
     assert b"0123456789abcdef" not in gate_specification(read(AUTH))
+
+
+def test_tracing_is_there_where_it_is_asked_for() -> None:
+    assert "tracing" not in specification("")
+    text = "tracing: {endpoint: http://collector:4318, ratio: 0.25}"
+    assert specification(text)["tracing"] == {"ratio": 0.25}

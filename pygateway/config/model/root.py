@@ -30,6 +30,7 @@ from .rate_limits import (
 from .redis import Redis
 from .routes import Route
 from .timeouts import Timeouts
+from .tracing import Tracing
 from .upstreams import Upstream
 from .workers import MAXIMUM_WORKERS, WorkerCount, usable_cores
 
@@ -143,6 +144,11 @@ class Config(Section):
         default=False,
         description="Whether responses say, in a Server-Timing header, where their time went. Off:"
         " it tells clients how long others' answers took.",
+    )
+    tracing: Tracing | None = Field(
+        default=None,
+        description="Where spans of requests go: the URL of a collector, or a mapping. Left out,"
+        " there are none, and traces of trusted peers are passed on all the same.",
     )
 
     @model_validator(mode="after")
