@@ -23,7 +23,7 @@ def gate_specification(config: Config) -> bytes:
     """Write the JSON that `pygateway._core.Gate` is built from."""
     security_headers = config.security_headers.resolve(DEFAULT_SECURITY_HEADERS)
     headers, hsts = _split_hsts(security_headers)
-    specification = {
+    specification: dict[str, Any] = {
         "limits": {
             "header_bytes": config.limits.header_bytes,
             "header_count": config.limits.header_count,

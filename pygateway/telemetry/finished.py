@@ -60,3 +60,10 @@ class Finished:
     tries: int
     request_bytes: int
     response_bytes: int
+
+    @property
+    def span_count(self) -> int:
+        """How many spans it becomes: its own, and one for each thing that it waited for."""
+        return (
+            1 + (self.verify is not None) + (self.store is not None) + (self.endpoint is not None)
+        )
