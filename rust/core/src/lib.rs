@@ -14,7 +14,7 @@
 //! | [`framing`] | where a message's body ends (RFC 9112 section 6.3) |
 //! | [`connection`] | persistence, nominations, upgrades |
 //! | [`route`] | who takes it: patterns, precedence, lookup |
-//! | [`client`], [`identity`] | who asks, and under which identifiers |
+//! | [`client`], [`identity`], [`tracestate`] | who asks, and under which identifiers |
 //! | [`authentication`] | who that is, and what they may: the story that the next lines serve |
 //! | [`access`], [`provider`], [`credential`] | what routes require, who vouches, what is shown |
 //! | [`jwt`], [`json`], [`claims`], [`keys`], [`api_keys`] | what a credential says, and whether it is true |
@@ -82,6 +82,7 @@ pub mod telemetry;
 pub mod template;
 pub mod token;
 pub mod tokens;
+pub mod tracestate;
 pub mod verdict;
 pub mod window;
 

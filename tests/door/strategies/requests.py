@@ -51,7 +51,7 @@ BELIEVED = {
     "X-Forwarded-Proto": ("https", "http", "gopher:", "", "ht tp"),
     "X-Forwarded-Host": ("front.example", "front.example:8443", "u@evil", "a b", ""),
     "X-Request-ID": ("trace.me-1", "a" * 128, "a" * 129, "", "no spaces", "quo'te", "a/b+c=d~:@"),
-    "tracestate": ("vendor=1", "a=1,b=2"),
+    "tracestate": ("vendor=1", "a=1,b=2", " a=1 ,, t@v=x y", "A=1", "a", "a=" + "x" * 257),
     "traceparent": (
         "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00",
@@ -60,6 +60,9 @@ BELIEVED = {
         "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
         "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-x",
         "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-ff",
+        "cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03-what-comes",
+        "cc-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-03x",
         "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         "",
     ),
