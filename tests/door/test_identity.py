@@ -88,7 +88,7 @@ def test_a_trusted_proxy_s_request_id_is_kept() -> None:
     assert other.request_id != native.request_id
 
 
-def test_a_trusted_proxy_s_trace_is_continued_under_a_new_parent() -> None:
+def test_a_trusted_proxy_s_trace_is_passed_on() -> None:
     fields = [HOST, (b"traceparent", TRACE), (b"tracestate", b"vendor=1")]
     native, _ = Door(BEHIND_PROXY).compare(b"GET", b"/", fields, address=PROXY)
     assert isinstance(native, Forward)

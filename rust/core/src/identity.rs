@@ -76,7 +76,8 @@ impl Generator {
     }
 
     /// The trace of a request (W3C Trace Context): that of `parent` continued with new spans, or a
-    /// new one. Without `sampling` nobody collects spans here, and what a parent says is passed on.
+    /// new one. Without `sampling` nobody collects spans here, so the upstream is told of the
+    /// parent's: one that nobody hears of again would tear the trace.
     #[must_use]
     #[inline]
     pub fn trace(&self, parent: Option<&Traceparent>, sampling: Option<Sampling>) -> Trace {
@@ -88,7 +89,11 @@ impl Generator {
                 id: parent.trace,
                 parent: Some(parent.span),
                 span,
-                client_span,
+                client_span: if sampling.is_some() {
+                    client_span
+                } else {
+                    parent.span
+                },
                 flags: parent.flags,
                 is_sampled: sampling.is_some() && parent.flags & SAMPLED != 0,
             };
@@ -298,17 +303,28 @@ mod tests {
     }
 
     #[test]
-    fn traces_are_continued_with_a_new_span() {
+    fn traces_are_passed_on_as_they_are_where_nobody_collects_spans() {
         let generator = Generator::new(&[9; 32]);
         let given = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
         let trace = generator.trace(Traceparent::parse(given).as_ref(), None);
+        assert_eq!(&trace.traceparent(), given);
+        assert!(trace.parent == Some(0x00f0_67aa_0ba9_02b7) && !trace.is_sampled);
+        let fresh = generator.trace(None, None).traceparent();
+        assert!(Traceparent::parse(&fresh).is_some() && fresh.ends_with(b"-02"));
+    }
+
+    #[test]
+    fn traces_are_continued_with_a_new_span() {
+        let generator = Generator::new(&[9; 32]);
+        let given = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-00";
+        let sampling = Sampling::new(1.0).ok();
+        let trace = generator.trace(Traceparent::parse(given).as_ref(), sampling);
         let next = trace.traceparent();
         assert_eq!((&next[..36], &next[52..]), (&given[..36], &given[52..]));
         assert_ne!(next[36..52], given[36..52]);
         assert!(Traceparent::parse(&next).is_some());
-        assert!(trace.parent == Some(0x00f0_67aa_0ba9_02b7) && !trace.is_sampled);
-        let fresh = generator.trace(None, None).traceparent();
-        assert!(Traceparent::parse(&fresh).is_some() && fresh.ends_with(b"-02"));
+        assert_eq!(trace.parent, Some(0x00f0_67aa_0ba9_02b7));
+        assert!(trace.span != trace.client_span && trace.client_span != 0x00f0_67aa_0ba9_02b7);
     }
 
     #[test]
