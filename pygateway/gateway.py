@@ -15,6 +15,7 @@ from pygateway.config.gate_specification import gate_specification
 from pygateway.proxy import Proxy
 from pygateway.server.server import Server
 from pygateway.sweep import Sweep
+from pygateway.telemetry.tracing import Tracer
 from pygateway.upstream.plan import Destination, Plan, Timeouts
 from pygateway.upstream.upstream import UpstreamState
 
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from pygateway.ratelimit.limiter import Limiter
     from pygateway.store.store import Store
 
+
+SPANS_DEADLINE = 2.0
+"""Seconds for the spans that wait when everything else has come to its end."""
 
 STORE_DEADLINE = 0.25
 """Seconds that a start waits for the store that counts. A request that comes before it has answered
@@ -65,6 +69,7 @@ class Gateway:
         self._gate = Gate(gate_specification(config), os.urandom(32), arena, lane, log)
         self._authenticator = Authenticator(config, self._gate, _store(config))
         self._limiter = _limiter(config, self._gate, arena)
+        self._tracer = None if config.tracing is None else Tracer(config.tracing)
         self._proxy = Proxy(
             self._gate,
             self._authenticator,
@@ -78,6 +83,7 @@ class Gateway:
             self._health,
             config.limits.minimum_rate,
             server_timing=config.server_timing,
+            tracer=self._tracer,
         )
         self._server = Server(self._proxy, self._sweep, config.limits, config.timeouts)
 
@@ -85,6 +91,8 @@ class Gateway:
         """Serve on `sockets`, which are bound; they are closed when the gateway drains."""
         self._sweep.start()
         self._authenticator.start()
+        if self._tracer is not None:
+            self._tracer.start()
         if self._limiter is not None:
             self._limiter.start()
             await self._limiter.ready(STORE_DEADLINE)
@@ -93,12 +101,15 @@ class Gateway:
     async def drain(self, timeout: float) -> None:
         """Accept no more, finish what is under way within `timeout` seconds, and close.
 
-        What was leased of quotas and not spent is given back then, which may take a second.
+        What was leased of quotas and not spent is given back then, which may take a second, and
+        spans that wait are exported, which may take two.
         """
         self._proxy.drain()
         await self._server.drain(timeout)
         if self._limiter is not None:
             await self._limiter.settle()
+        if self._tracer is not None:
+            await self._tracer.drain(SPANS_DEADLINE)
         self.close()
 
     def close(self) -> None:
@@ -108,6 +119,8 @@ class Gateway:
         self._authenticator.close()
         if self._limiter is not None:
             self._closing = asyncio.ensure_future(self._limiter.close())
+        if self._tracer is not None:
+            self._tracer.close()
         for upstream in self._upstreams.values():
             upstream.close()
         self._sweep.stop()
@@ -136,6 +149,7 @@ class Gateway:
             "active_requests": sum(connection.busy for connection in self._server.connections),
             "upstreams": {name: each.statistics() for name, each in self._upstreams.items()},
             "draining": self._proxy.draining,
+            "tracing": None if self._tracer is None else self._tracer.statistics(),
             "auth": self._authenticator.statistics(),
             "rate_limits": {
                 "policies": json.loads(self._gate.limit_statistics()),
