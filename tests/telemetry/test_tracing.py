@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import io
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from time import monotonic
@@ -167,3 +169,32 @@ def test_mistakes_do_not_end_the_thread(log: Callable[[], list[dict[str, Any]]])
         until(lambda: counts(tracer) == (1, 2, 0, 0), "the count")
     assert log()[0]["event"] == "internal error"
     assert log()[1]["detail"] == "internal error: ValueError"
+
+
+def test_without_tracing_a_gateway_imports_nothing_for_it() -> None:
+    program = """if True:
+        import asyncio, sys
+        from pygateway.config import load_text
+        from pygateway.gateway import Gateway
+        import pygateway.worker
+
+        async def build(text):
+            Gateway(load_text(text)).close()
+
+        def imported():
+            return {name.partition(".")[0] for name in sys.modules} & {
+                "opentelemetry", "requests", "urllib3", "google"
+            }
+
+        asyncio.run(build(""))
+        print(sorted(imported()))
+        asyncio.run(build("tracing: http://localhost:4318"))
+        print(sorted(imported()))
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.splitlines() == [
+        "[]",
+        "['google', 'opentelemetry', 'requests', 'urllib3']",
+    ]
