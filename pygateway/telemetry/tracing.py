@@ -15,6 +15,7 @@ has configured tracing.
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections import deque
 from time import monotonic
@@ -39,6 +40,10 @@ BATCH = 512
 CALM = 5.0
 """Seconds without a loss until the log says that all is well again: a collector that is late now
 and then does not fill it."""
+
+SWITCH_INTERVAL = 0.0005
+"""Seconds that the event loop waits at most for the thread to let it go on, which by default are
+ten times as many. Encoding a batch takes longer than that."""
 
 LAST_WORDS = 0.25
 """Seconds for an export that has been cut off to find that out."""
@@ -94,6 +99,7 @@ class Tracer:
 
     def start(self) -> None:
         """Begin to export."""
+        sys.setswitchinterval(SWITCH_INTERVAL)
         self._thread.start()
 
     def record(self, finished: Finished) -> None:
