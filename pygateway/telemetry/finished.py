@@ -30,7 +30,7 @@ class Finished:
         ended: When all was over.
         verify: When finding out who asks began, and how long it took; None if that was known.
         store: Likewise for asking the store for quotas.
-        connect: Seconds that the last try waited for a connection.
+        connect: Seconds that it waited for connections.
         upstream: The upstream's name; None if the request was not to go on.
         endpoint: Its endpoint that was tried last, as a URL; None if there was none to try.
         tries: Connections that were asked for.

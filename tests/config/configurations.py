@@ -316,5 +316,17 @@ def configurations(draw: st.DrawFn) -> Mapping:
             health_path=st.sampled_from(["/health", "/status/", False, None]),
             access_log=ACCESS_LOGS,
             security_headers=SECURITY_HEADERS,
+            tracing=st.sampled_from(
+                [
+                    "http://collector:4318",
+                    {
+                        "endpoint": "https://h/v1/traces?a=b",
+                        "ratio": 0.25,
+                        "headers": {"Authorization": "Bearer x"},
+                        "attributes": {"deployment.environment.name": "test"},
+                        "timeout": "2s",
+                    },
+                ]
+            ),
         )
     )

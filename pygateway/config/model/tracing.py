@@ -88,7 +88,7 @@ class Tracing(Section):
     queue: int = Field(
         default=2048,
         ge=1,
-        le=1_000_000,
+        le=100_000,
         description="Traced requests that wait for export, in each worker; further ones are"
         " dropped and counted.",
     )
