@@ -69,6 +69,8 @@ pub struct Asked<'a> {
     pub client: &'a str,
     /// What the caller found out.
     pub verdict: Option<&'a Verdict>,
+    /// Whether it was accepted before, and has waited for its limits since.
+    pub is_counted: bool,
     /// Unix seconds.
     pub now: f64,
 }
@@ -235,7 +237,9 @@ impl Authentication {
                     .rule
                     .is_none_or(|rule| accepted.principal.is_granted(rule)) =>
             {
-                self.count(AuthOutcome::Accepted);
+                if !asked.is_counted {
+                    self.count(AuthOutcome::Accepted);
+                }
                 Ok(Some(Identified { accepted, withheld }))
             }
             Ok(accepted) => Err(self.refused(access, Reason::InsufficientScope, Some(accepted))),

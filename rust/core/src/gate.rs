@@ -300,6 +300,7 @@ impl Gate {
                 peer,
                 client: &reply.client,
                 verdict: known.verdict,
+                is_counted: known.funding.is_some(),
                 now,
             };
             match authentication.identify(found.route, &asked) {
