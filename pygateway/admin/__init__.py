@@ -2,8 +2,11 @@
 
 control      what the supervisor offers (a Protocol) and what it answers
 models       the forms of requests and replies, of which the OpenAPI document is made
+catalogue    every metric that there can be
+counted      what the native core has counted
 measurements what is counted and measured
 metrics      measurements as Prometheus reads them
+traffic      what is asked for again and again
 application  the paths
 guard        who may ask, and how much: before anything of a request is believed
 problems     errors as application/problem+json

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from pygateway import __version__
 from pygateway.admin.control import Control
-from pygateway.admin.metrics import render
+from pygateway.admin.metrics import Scraping
 from pygateway.admin.models import (
     DrainReply,
     ReloadReply,
@@ -22,6 +22,7 @@ from pygateway.admin.models import (
     StatusReply,
 )
 from pygateway.admin.problems import MEDIA_TYPE, AdminProblem
+from pygateway.admin.traffic import add_traffic
 from pygateway.errors import ConfigurationProblem
 from pygateway.revocation.entry import NotARevocation, Revocation, from_json
 from pygateway.revocation.journal import JournalFailed
@@ -61,6 +62,7 @@ def make_application(control: Control) -> FastAPI:
     _add_health(application, control)
     _add_operations(application, control)
     _add_revocations(application, control)
+    add_traffic(application, control)
     return application
 
 
@@ -82,11 +84,13 @@ def _add_health(application: FastAPI, control: Control) -> None:
         """How workers, keys, revocations, rate limits and the configuration are."""
         return StatusReply.model_validate(await control.status())
 
+    scraping = Scraping(control.measurements)
+
     @application.get("/metrics", response_class=PlainTextResponse)
     async def metrics(request: Request) -> Response:
         """Everything that is counted, in Prometheus' text format or, if accepted, OpenMetrics."""
         accept = ",".join(request.headers.getlist("accept"))
-        text, media_type = render(await control.measurements(), accept)
+        text, media_type = await scraping.answer(accept)
         return Response(text, media_type=media_type)
 
 

@@ -79,6 +79,9 @@ class Control(Protocol):
     async def measurements(self) -> Measurements:
         """Give every number."""
 
+    async def traffic(self) -> dict[str, Any]:
+        """Describe traffic, as `TrafficReply` has it."""
+
     async def reload(self) -> Reloaded:
         """Load the configuration again."""
 

@@ -1,34 +1,59 @@
 """The numbers of a running gateway: what has been counted, and how things are now.
 
-They are plain values; `pygateway.admin.metrics` gives them their form.
+They are plain values; `pygateway.admin.catalogue` says what there is to be measured, and
+`pygateway.admin.metrics` gives the values their form.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
-DECISIONS: Final = "pygateway_rate_limit_decisions"
-CROWDED: Final = "pygateway_rate_limit_crowded"
-COMMANDS: Final = "pygateway_store_commands"
-ERRORS: Final = "pygateway_store_errors"
-MISSED: Final = "pygateway_store_missed"
-
-OUTCOMES: Final = ("admitted", "refused", "shadowed", "uncounted", "unavailable")
-"""What a policy can decide about a request; the native gate has the same names."""
+from pygateway.admin.catalogue import Metric
+from pygateway.admin.counted import Exemplar
 
 
 class Series(NamedTuple):
-    """One counter of a metric.
+    """One series of a metric.
 
     Attributes:
-        metric: The metric's name, without `_total`.
+        metric: The metric.
         labels: Values of its labels, in their order.
     """
 
-    metric: str
+    metric: Metric
     labels: tuple[str, ...] = ()
+
+
+class Distribution(NamedTuple):
+    """One series of a histogram.
+
+    Attributes:
+        labels: Values of its labels, in their order.
+        buckets: How many fell into each bucket, not cumulative; the last is above all bounds.
+        sum: Of the values.
+        exemplars: Some of them.
+    """
+
+    labels: tuple[str, ...]
+    buckets: Sequence[int]
+    sum: float
+    exemplars: Sequence[Exemplar] = ()
+
+
+class Histogram(NamedTuple):
+    """A metric of which it is told how often which values came.
+
+    Attributes:
+        metric: The metric.
+        bounds: Upper bounds of the buckets.
+        distributions: Its series.
+    """
+
+    metric: Metric
+    bounds: Sequence[float]
+    distributions: Sequence[Distribution]
 
 
 @dataclass(frozen=True)
@@ -52,10 +77,10 @@ class Measurements:
 
     Attributes:
         counts: Counts since the gateway started; they never go down.
-        store: The store of rate limits; None if nothing is counted there.
-        last_reload_successful: Whether the configuration was not refused when it was last loaded.
+        gauges: How things are.
+        histograms: How long things took.
     """
 
-    counts: Mapping[Series, int]
-    store: StoreState | None
-    last_reload_successful: bool
+    counts: Mapping[Series, float] = field(default_factory=dict)
+    gauges: Mapping[Series, float] = field(default_factory=dict)
+    histograms: Sequence[Histogram] = ()

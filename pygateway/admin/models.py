@@ -106,6 +106,34 @@ class DrainReply(BaseModel):
     draining: bool = True
 
 
+class RateReply(BaseModel):
+    """What happened in a span of time that ends now."""
+
+    requests_per_second: float
+    error_rate: float | None = Field(
+        description="The share of requests with a status of 500 or more; null without requests."
+    )
+
+
+class RouteTraffic(BaseModel):
+    """Requests that a route took."""
+
+    requests: int
+    errors: int = Field(description="Those with a status of 500 or more.")
+    rates: dict[str, RateReply] = Field(description="Over `1m`, `5m` and `15m`.")
+
+
+class TrafficSummary(BaseModel):
+    """Requests since the gateway started."""
+
+    requests: int
+    active: int = Field(description="Requests that are being answered.")
+    rates: dict[str, RateReply] = Field(description="Over `1m`, `5m` and `15m`.")
+    routes: dict[str, RouteTraffic] = Field(
+        description="By name; the empty one has the requests that no route took."
+    )
+
+
 class StatusReply(BaseModel):
     """How everything is."""
 
@@ -125,3 +153,4 @@ class StatusReply(BaseModel):
     rate_limits: dict[str, Any] = Field(
         description="The policies and their store, with counts since the gateway started."
     )
+    traffic: TrafficSummary

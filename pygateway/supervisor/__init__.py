@@ -9,6 +9,14 @@ assembly     every worker there is: tells them what is revoked, asks them how th
 operations   what the admin server offers, and what that needs: revocations, the assembly
 administration   where and while the admin server runs
 status       describes all of it
+counting     the memory in which all workers count
+tally        adds up what each of them counts for itself
+measuring    joins what is known into measurements
+processes    what workers take of the machine
+upstreams, limits   what workers' reports say about those, taken together
+sampling     looks every few seconds at what was counted
+traffic      rates and percentiles of the last quarter of an hour (arithmetic)
+traffic_report      describes them
 """
 
 from pygateway.supervisor.lifecycle import Supervisor

@@ -51,6 +51,7 @@ class Assembly:
 
     Attributes:
         tally: What all of them have counted, as they have reported.
+        restarts: How many of them were started in the place of one that had ended unasked.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class Assembly:
         self._answer_deadline = answer_deadline
         self._deaf_after = deaf_after
         self.tally = Tally()
+        self.restarts = 0
         self._workers: dict[int, Listener] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -74,6 +76,10 @@ class Assembly:
     def note(self, worker: Listener, report: dict[str, Any]) -> None:
         """Add up what `worker` has counted."""
         self.tally.note(worker, report)
+
+    def note_restart(self) -> None:
+        """Take note that a worker was started in the place of one that had ended unasked."""
+        self.restarts += 1
 
     def leave(self, worker: Listener) -> None:
         """Tell `worker` no more: it has ended."""

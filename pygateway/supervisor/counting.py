@@ -12,6 +12,7 @@ import os
 from contextlib import suppress
 
 from pygateway._core import Arena
+from pygateway.admin.counted import Counted, read_counted
 from pygateway.errors import GatewayError
 
 LANES = 256
@@ -65,6 +66,10 @@ class Counting:
         """Forget what a worker that has ended had in flight, and let another have its lane."""
         self._arena.release_lane(lane)
         self._free.add(lane)
+
+    def counted(self) -> Counted:
+        """Give what all workers have counted. May be called by any thread."""
+        return read_counted(self._arena.measurements())
 
     def close(self) -> None:
         """Let go of the table; it lasts as long as a worker has it."""

@@ -102,6 +102,8 @@ class Generation:
             del self._workers[slot]
             lifetime = asyncio.get_running_loop().time() - worker.started_at
             await self._start_again(slot, delay, lifetime)
+            if self._audience is not None:
+                self._audience.note_restart()
             log.info("worker restarted", worker=slot, pid=self._workers[slot].pid)
 
     async def _start_again(self, slot: int, delay: RestartDelay, lifetime: float) -> None:

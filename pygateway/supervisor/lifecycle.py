@@ -76,9 +76,9 @@ class Supervisor:
         self._reload_askers: list[asyncio.Future[Reloaded]] = []
         self.configuration = loaded_now()
         self._access_log = AccessLog()
-        self._operations = Operations(self, config, self._access_log)
         # Its size stays: what has been counted could not be moved to another one.
         self._counting = Counting(config.limits.rate_limit_keys, config.limits.metric_series)
+        self._operations = Operations(self, config, self._counting, self._access_log)
 
     @property
     def draining(self) -> bool:

@@ -5,16 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from pygateway.admin.measurements import (
-    COMMANDS,
-    CROWDED,
-    DECISIONS,
-    ERRORS,
-    MISSED,
-    OUTCOMES,
-    Series,
-    StoreState,
-)
+from pygateway.admin.catalogue import COMMANDS, CROWDED, DECISIONS, ERRORS, MISSED, OUTCOMES
+from pygateway.admin.counted import Counted
+from pygateway.admin.measurements import Series, StoreState
 from pygateway.config import Config
 
 Reports = Sequence[Mapping[str, Any]]
@@ -58,35 +51,43 @@ def closed_policies(config: Config) -> list[str]:
     ]
 
 
-def with_zeros(config: Config, totals: Mapping[Series, int]) -> dict[Series, int]:
-    """Add what `config` lets be counted and nobody has counted yet.
+def policy_counts(config: Config, counted: Counted) -> dict[Series, int]:
+    """Give what policies have decided, those included that were configured once.
 
-    A series has to be there before its first event: what begins at 1 has no increase.
+    A policy is there before its first decision: what begins at 1 has no increase.
     """
-    series = [
-        *(
-            Series(DECISIONS, (name, outcome))
-            for name in config.rate_limits
-            for outcome in OUTCOMES
-        ),
-        *(Series(CROWDED, (name,)) for name in config.rate_limits),
-    ]
-    if config.counts_in_redis():
-        series += [Series(COMMANDS), Series(MISSED)]
-    return dict.fromkeys(series, 0) | dict(totals)
+    counts: dict[Series, int] = {}
+    for name in dict.fromkeys((*config.rate_limits, *counted["policies"])):
+        decided = counted["policies"].get(name, {})
+        for outcome in OUTCOMES:
+            counts[Series(DECISIONS, (name, outcome))] = decided.get(outcome, 0)
+        counts[Series(CROWDED, (name,))] = decided.get("crowded", 0)
+    return counts
+
+
+def store_counts(config: Config, totals: Mapping[Series, int]) -> dict[Series, int]:
+    """Give what workers have counted of the store; nothing if there never was one."""
+    counts = dict.fromkeys(
+        (Series(COMMANDS), Series(MISSED)) if config.counts_in_redis() else (), 0
+    )
+    return counts | {
+        series: count
+        for series, count in totals.items()
+        if series.metric in {COMMANDS, ERRORS, MISSED}
+    }
 
 
 def describe_limits(
-    config: Config, totals: Mapping[Series, int], workers: Reports
+    config: Config, counted: Counted, totals: Mapping[Series, int], workers: Reports
 ) -> dict[str, Any]:
     """Describe the policies of `config` and their store, with counts since the gateway started."""
-    counts = with_zeros(config, totals)
+    decided, counts = policy_counts(config, counted), store_counts(config, totals)
     store = store_state(config, workers)
     return {
         "policies": {
             name: {
-                **{outcome: counts[Series(DECISIONS, (name, outcome))] for outcome in OUTCOMES},
-                "crowded": counts[Series(CROWDED, (name,))],
+                **{outcome: decided[Series(DECISIONS, (name, outcome))] for outcome in OUTCOMES},
+                "crowded": decided[Series(CROWDED, (name,))],
             }
             for name in config.rate_limits
         },

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
-from time import time
+from time import monotonic, time
 from typing import Any, Protocol
 
 from pygateway.admin.control import Reloaded, Revoked
-from pygateway.admin.measurements import Measurements
+from pygateway.admin.counted import Counted
+from pygateway.admin.measurements import Measurements, Series
 from pygateway.config import Config
 from pygateway.revocation.entry import Revocation
 from pygateway.revocation.lifetime import needed_life
@@ -17,16 +18,19 @@ from pygateway.revocation.register import Prepared, Register
 from pygateway.supervisor.access_log import AccessLog
 from pygateway.supervisor.administration import Administration
 from pygateway.supervisor.assembly import Assembly
+from pygateway.supervisor.counting import Counting
 from pygateway.supervisor.limits import (
     Reports,
     closed_policies,
     describe_limits,
     store_problems,
-    store_state,
-    with_zeros,
 )
 from pygateway.supervisor.listening import Plan
+from pygateway.supervisor.measuring import Observed, config_hash, measure
+from pygateway.supervisor.processes import Processes
+from pygateway.supervisor.sampling import Sampling
 from pygateway.supervisor.status import ConfigurationState, describe
+from pygateway.supervisor.traffic_report import describe_traffic, summarize_traffic
 
 PROBE_DEADLINE = 0.5
 """Seconds for workers to say whether they have their store. Who asks for readiness gives up after a
@@ -72,13 +76,19 @@ class Operations:
     Args:
         supervisor: Whose operations they are.
         config: The configuration that it starts with.
+        counting: Where workers count.
         access_log: Its access log.
     """
 
-    def __init__(self, supervisor: Operated, config: Config, access_log: AccessLog) -> None:
+    def __init__(
+        self, supervisor: Operated, config: Config, counting: Counting, access_log: AccessLog
+    ) -> None:
         self._supervisor = supervisor
+        self._config, self._hash = config, config_hash(config)
+        self._counting = counting
         self._access_log = access_log
-        self._config = config
+        self._processes = Processes()
+        self._sampling = Sampling(self._counted)
         self._register = Register()
         self._administration = Administration(self)
         self.assembly = Assembly(self._known)
@@ -112,13 +122,16 @@ class Operations:
 
     def offer(self, preparation: Preparation) -> list[str]:
         """Run the admin server as the configuration says; give its addresses."""
-        self._config = preparation.config
+        self._config, self._hash = preparation.config, config_hash(preparation.config)
         self._administration.adopt(preparation.config, preparation.admin)
+        if preparation.config.admin is not None:
+            self._sampling.start()
         return preparation.admin.names()
 
     async def close(self) -> None:
         """End everything."""
         await self._administration.close()
+        await self._sampling.close()
         await self.assembly.close()
         await self._register.close()
 
@@ -150,6 +163,7 @@ class Operations:
     async def status(self) -> dict[str, Any]:
         """Describe everything."""
         workers = await self.assembly.reports()
+        counted = await self._counted()
         return describe(
             draining=self._supervisor.draining,
             configuration=self._supervisor.configuration,
@@ -157,18 +171,47 @@ class Operations:
             unreadiness=self._unreadiness(workers),
             workers=workers,
             revocations=self._register.statistics(),
-            rate_limits=describe_limits(self._config, self.assembly.tally.totals(), workers),
+            rate_limits=describe_limits(
+                self._config, counted, self.assembly.tally.totals(), workers
+            ),
             access_log=self._access_log.statistics(),
+            traffic=summarize_traffic(
+                self._config, self._sampling.traffic, monotonic(), counted, workers
+            ),
         )
 
     async def measurements(self) -> Measurements:
         """Give every number, as new as workers answer in time."""
         workers = await self.assembly.reports()
-        return Measurements(
-            counts=with_zeros(self._config, self.assembly.tally.totals()),
-            store=store_state(self._config, workers),
-            last_reload_successful=self._supervisor.configuration.refusal is None,
+        return await asyncio.to_thread(self._measure, workers, self.assembly.tally.totals())
+
+    def _measure(self, workers: Reports, totals: dict[Series, int]) -> Measurements:
+        """Measure, in a thread: with thousands of series it takes a moment."""
+        configuration = self._supervisor.configuration
+        observed = Observed(
+            self._config,
+            self._hash,
+            configuration.loaded_at,
+            configuration.refusal is None,
+            workers,
+            totals,
+            self._processes.look((worker["worker"], worker["pid"]) for worker in workers),
+            self.assembly.restarts,
+            self._access_log.statistics(),
         )
+        return measure(self._counting.counted(), observed)
+
+    async def traffic(self) -> dict[str, Any]:
+        """Describe traffic: counts, states and the last quarter of an hour."""
+        workers = await self.assembly.reports()
+        counted = await self._counted()
+        now = time()
+        history = self._sampling.traffic.history()
+        return describe_traffic(self._config, counted, workers, history, now, now - monotonic())
+
+    async def _counted(self) -> Counted:
+        """Give what workers have counted."""
+        return await asyncio.to_thread(self._counting.counted)
 
     async def reload(self) -> Reloaded:
         """Load the configuration again."""

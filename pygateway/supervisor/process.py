@@ -61,6 +61,9 @@ class Audience(Protocol):
     def note(self, worker: WorkerProcess, report: dict[str, Any]) -> None:
         """Take note of how `worker` says that it is; its last report can come after `leave`."""
 
+    def note_restart(self) -> None:
+        """Take note that a worker was started in the place of one that had ended unasked."""
+
     def leave(self, worker: WorkerProcess) -> None:
         """Tell `worker` no more: it has ended."""
 

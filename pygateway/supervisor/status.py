@@ -55,6 +55,7 @@ def describe(
     revocations: dict[str, Any],
     rate_limits: dict[str, Any],
     access_log: dict[str, Any] | None,
+    traffic: dict[str, Any],
 ) -> dict[str, Any]:
     """Join what the parts of a gateway say about themselves."""
     problems = [*unreadiness, *_problems(configuration, workers, revocations)]
@@ -70,6 +71,7 @@ def describe(
         "revocations": revocations,
         "rate_limits": rate_limits,
         "access_log": access_log,
+        "traffic": traffic,
     }
 
 

@@ -32,7 +32,8 @@ class NotingControl:
         self.failure: Exception | None = None
         self.drains = 0
         self.reasons: list[str] = []
-        self.measured = Measurements({}, None, last_reload_successful=True)
+        self.measured = Measurements()
+        self.seen: dict[str, Any] = {}
 
     async def revoke(self, entries: Sequence[Revocation]) -> Revoked:
         if self.failure is not None:
@@ -49,6 +50,7 @@ class NotingControl:
     async def status(self) -> dict[str, Any]:
         parts: dict[str, Any] = {"configuration": {}, "workers": [], "revocations": {}}
         limits: dict[str, Any] = {"policies": {}, "store": None}
+        parts["traffic"] = {"requests": 0, "active": 0, "rates": {}, "routes": {}}
         return {"version": "1", "status": "ok", "problems": [], "rate_limits": limits, **parts}
 
     async def reload(self) -> Reloaded:
@@ -62,6 +64,9 @@ class NotingControl:
 
     async def measurements(self) -> Measurements:
         return self.measured
+
+    async def traffic(self) -> dict[str, Any]:
+        return self.seen
 
 
 @dataclass(frozen=True)

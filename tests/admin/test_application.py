@@ -149,7 +149,7 @@ def test_drain(admin: Serving) -> None:
 def test_status_and_the_description_of_everything(admin: Serving) -> None:
     assert admin.ask("GET", "/status").document["status"] == "ok"
     paths = admin.ask("GET", "/openapi.json").document["paths"]
-    health = {"/livez", "/readyz", "/status", "/metrics"}
+    health = {"/livez", "/readyz", "/status", "/metrics", "/traffic"}
     assert set(paths) == health | {"/reload", "/drain", "/revocations"}
     assert admin.ask("GET", "/docs").status == 404
 

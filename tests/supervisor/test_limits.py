@@ -5,15 +5,18 @@ from typing import Any
 
 import pytest
 
-from pygateway.admin.measurements import CROWDED, DECISIONS, ERRORS, OUTCOMES, Series, StoreState
+from pygateway.admin.catalogue import COMMANDS, CROWDED, DECISIONS, ERRORS, MISSED, OUTCOMES
+from pygateway.admin.measurements import Series, StoreState
 from pygateway.config import Config, load_text
 from pygateway.supervisor.limits import (
     closed_policies,
     describe_limits,
+    policy_counts,
+    store_counts,
     store_problems,
     store_state,
-    with_zeros,
 )
+from tests.support.counted import counted
 
 LOCAL = "quota: 5, window: 1s"
 CLOSED = f"{LOCAL}, on_store_failure: closed"
@@ -104,24 +107,34 @@ def test_default_limits_are_used_too() -> None:
     assert closed_policies(load_text(text)) == ["a"]
 
 
-def test_what_nobody_has_counted_is_zero() -> None:
-    counts = with_zeros(config({"a": LOCAL}), {Series(DECISIONS, ("a", "refused")): 5})
+def test_what_no_policy_has_decided_yet_is_zero() -> None:
+    decided = counted(policies={"a": {"refused": 5}, "gone": {"crowded": 7}})
+    counts = policy_counts(config({"a": LOCAL, "b": LOCAL}), decided)
     assert counts[Series(DECISIONS, ("a", "refused"))] == 5
-    assert {series for series in counts if series.metric == DECISIONS} == {
-        Series(DECISIONS, ("a", outcome)) for outcome in OUTCOMES
+    assert counts[Series(CROWDED, ("gone",))] == 7
+    assert sum(counts.values()) == 12
+    assert set(counts) == {
+        *(Series(DECISIONS, (name, each)) for name in ("a", "b", "gone") for each in OUTCOMES),
+        *(Series(CROWDED, (name,)) for name in ("a", "b", "gone")),
     }
-    assert counts[Series(CROWDED, ("a",))] == 0
-    without = with_zeros(config({"a": LOCAL}, redis=False), {})
-    assert {series.metric for series in without} == {DECISIONS, CROWDED}
+
+
+def test_what_was_counted_of_the_store() -> None:
+    totals = {Series(ERRORS, ("OOM",)): 2, Series(DECISIONS, ("a", "refused")): 3}
+    assert store_counts(config({"a": LOCAL}), totals) == {
+        Series(COMMANDS): 0,
+        Series(MISSED): 0,
+        Series(ERRORS, ("OOM",)): 2,
+    }
+    assert store_counts(config({"a": LOCAL}, redis=False), {}) == {}
+    # A reload may have taken it away.
+    assert store_counts(config({}, redis=False), {Series(MISSED): 1}) == {Series(MISSED): 1}
 
 
 def test_the_description_has_policies_that_there_are() -> None:
-    totals = {
-        Series(DECISIONS, ("a", "refused")): 5,
-        Series(DECISIONS, ("gone", "refused")): 7,
-        Series(ERRORS, ("OOM",)): 2,
-    }
-    assert describe_limits(config({"a": LOCAL}), totals, [worker(0, up=False)]) == {
+    decided = counted(policies={"a": {"refused": 5}, "gone": {"refused": 7}})
+    totals = {Series(ERRORS, ("OOM",)): 2}
+    assert describe_limits(config({"a": LOCAL}), decided, totals, [worker(0, up=False)]) == {
         "policies": {"a": {**dict.fromkeys((*OUTCOMES, "crowded"), 0), "refused": 5}},
         "store": {
             "up": False,
@@ -132,4 +145,5 @@ def test_the_description_has_policies_that_there_are() -> None:
             "missed": 0,
         },
     }
-    assert describe_limits(config({}, redis=False), {}, []) == {"policies": {}, "store": None}
+    nothing: dict[str, Any] = {"policies": {}, "store": None}
+    assert describe_limits(config({}, redis=False), decided, {}, []) == nothing

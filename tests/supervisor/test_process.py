@@ -151,6 +151,9 @@ def test_what_a_worker_reports_is_noted() -> None:
         def note(self, worker: WorkerProcess, report: dict[str, Any]) -> None:
             self.noted.append(report)
 
+        def note_restart(self) -> None:
+            raise AssertionError("it has not restarted")
+
         def leave(self, worker: WorkerProcess) -> None:
             self.left.set()
 

@@ -3,15 +3,8 @@ from __future__ import annotations
 import gc
 from typing import Any
 
-from pygateway.admin.measurements import (
-    COMMANDS,
-    CROWDED,
-    DECISIONS,
-    ERRORS,
-    MISSED,
-    OUTCOMES,
-    Series,
-)
+from pygateway.admin.catalogue import COMMANDS, ERRORS, MISSED, SPANS
+from pygateway.admin.measurements import Series
 from pygateway.supervisor.tally import Tally
 
 
@@ -19,58 +12,53 @@ class Worker:
     """Whoever reports."""
 
 
-def policies(**admitted: int) -> dict[str, Any]:
-    zeros = dict.fromkeys((*OUTCOMES, "crowded"), 0)
-    return {name: {**zeros, "admitted": count} for name, count in admitted.items()}
-
-
 def node(name: str, commands: int, missed: int = 0, **errors: int) -> dict[str, Any]:
     return {"node": name, "commands": commands, "missed": missed, "errors": errors}
 
 
-def report(*nodes: dict[str, Any], **admitted: int) -> dict[str, Any]:
+def report(*nodes: dict[str, Any], **spans: int) -> dict[str, Any]:
     store = {"up": True, "gateways": 1, "nodes": list(nodes)} if nodes else None
-    return {"rate_limits": {"policies": policies(**admitted), "store": store}}
+    return {"rate_limits": {"policies": {}, "store": store}, "tracing": spans or None}
 
 
-ADMITTED = Series(DECISIONS, ("a", "admitted"))
+EXPORTED = Series(SPANS, ("exported",))
 
 
 def test_workers_are_added_up() -> None:
     tally, one, other = Tally(), Worker(), Worker()
-    tally.note(one, report(a=3))
-    tally.note(other, report(a=4, b=1))
-    tally.note(one, report(a=5))
-    totals = tally.totals()
-    assert totals[ADMITTED] == 9
-    assert totals[Series(DECISIONS, ("b", "admitted"))] == 1
-    assert totals[Series(DECISIONS, ("a", "refused"))] == 0
-    assert totals[Series(CROWDED, ("a",))] == 0
+    tally.note(one, report(exported=3, dropped=0))
+    tally.note(other, report(exported=4, failed=1))
+    tally.note(one, report(exported=5, dropped=0))
+    assert tally.totals() == {
+        EXPORTED: 9,
+        Series(SPANS, ("dropped",)): 0,
+        Series(SPANS, ("failed",)): 1,
+    }
 
 
 def test_what_a_worker_has_counted_stays_when_it_is_gone() -> None:
     tally, worker = Tally(), Worker()
-    tally.note(worker, report(a=3))
+    tally.note(worker, report(exported=3))
     del worker
     gc.collect()
     assert len(tally._last) == 0
-    tally.note(Worker(), report(a=1))
-    assert tally.totals()[ADMITTED] == 4
+    tally.note(Worker(), report(exported=1))
+    assert tally.totals()[EXPORTED] == 4
 
 
-def test_a_policy_that_is_gone_keeps_its_counts() -> None:
+def test_a_kind_that_is_gone_keeps_its_counts() -> None:
     tally = Tally()
-    tally.note(Worker(), report(a=3))
-    tally.note(Worker(), report(b=1))
-    assert tally.totals()[ADMITTED] == 3
+    tally.note(Worker(), report(exported=3))
+    tally.note(Worker(), report(node("x", 1)))
+    assert tally.totals()[EXPORTED] == 3
 
 
 def test_a_report_without_counts_is_no_report_of_zero() -> None:
     tally, worker = Tally(), Worker()
-    tally.note(worker, report(a=3))
+    tally.note(worker, report(exported=3))
     tally.note(worker, {"problem": "internal error: RuntimeError", "feed": None})
-    tally.note(worker, report(a=4))
-    assert tally.totals()[ADMITTED] == 4
+    tally.note(worker, report(exported=4))
+    assert tally.totals()[EXPORTED] == 4
 
 
 def test_nodes_of_a_store_are_added_up() -> None:
