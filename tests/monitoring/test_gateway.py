@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as text
 from prometheus_client.samples import Sample
 
@@ -21,11 +22,8 @@ from tests.toys.program import children
 
 COUNT = "http_server_request_duration_seconds_count"
 
-RARE = {
-    "pygateway_store_errors_total",  # its label is what Redis has said
-    "pygateway_trace_spans_total",
-}
-"""What is not there before it has happened."""
+RARE = {"pygateway_store_errors_total"}
+"""What is not there before it has happened: its label is what Redis has said."""
 
 
 def samples(whole_gateway: Whole) -> list[Sample]:
@@ -147,6 +145,21 @@ def test_status_and_traffic_say_the_same(tmp_path: Path) -> None:
         assert away["events"]["connect-failed"] == 8
         assert traffic["token_cache"]["tokens"]["entries"] >= 1
         assert len(traffic["workers"]) == 2
+
+
+def test_exemplars_name_the_trace_that_the_upstream_was_told(tmp_path: Path) -> None:
+    with whole(tmp_path) as gateway:
+        gateway.send_some()
+        traces = {gateway.upstream.next_request().header("traceparent") for _ in range(2)}
+        scraped = gateway.scrape("application/openmetrics-text")
+        found = {
+            sample.exemplar.labels["trace_id"]
+            for family in openmetrics(scraped)  # type: ignore[no-untyped-call]
+            for sample in family.samples
+            if sample.exemplar is not None and sample.labels.get("http_route") == "items"
+        }
+        assert found
+        assert found <= {str(trace).split("-")[1] for trace in traces}
 
 
 def test_what_clients_send_is_in_no_label(tmp_path: Path) -> None:

@@ -36,6 +36,7 @@ def test_prometheus_has_seen_what_was_sent(tmp_path: Path) -> None:
         prometheus.await_value(f"sum({COUNT})", total(gateway))
         compare_rates(gateway, prometheus)
         compare_counts(gateway, prometheus)
+        look_at_exemplars(prometheus)
         ask_as_the_dashboard_does(prometheus)
         firing = prometheus.query('group by (alertname) (ALERTS{alertstate="firing"})')
         print(f"alerts: {[name for (name,) in firing]}")
@@ -79,6 +80,20 @@ def compare_counts(gateway: Whole, prometheus: Prometheus) -> None:
         assert seconds is not None
         assert 0 < seconds < 1
         print(f"{share:.0%} of the requests took less than {seconds * 1000:.2f} ms")
+
+
+def look_at_exemplars(prometheus: Prometheus) -> None:
+    """Traces are kept with the series of those requests."""
+    now = time.time()
+    kept = prometheus.ask(
+        "query_exemplars",
+        query="http_server_request_duration_seconds_bucket",
+        start=str(now - 2 * SECONDS - 60),
+        end=str(now + 60),
+    )
+    exemplars = [exemplar for series in kept for exemplar in series["exemplars"]]
+    assert exemplars
+    assert {len(each["labels"]["trace_id"]) for each in exemplars} == {32}
 
 
 def ask_as_the_dashboard_does(prometheus: Prometheus) -> None:

@@ -105,17 +105,22 @@ def bearer(**claims: object) -> str:
 
 @contextmanager
 def whole(directory: Path, **settings: object) -> Iterator[Whole]:
-    """Run it: two workers, Redis, a provider, policies, and upstreams of which one is away."""
+    """Run it: two workers, Redis, a provider, policies, tracing, and upstreams, one of them away.
+
+    Every request is traced. There is no collector, so no span gets anywhere.
+    """
     with ExitStack() as stack:
         redis = stack.enter_context(RedisServer(directory))
         upstream = stack.enter_context(ScriptedUpstream(answering(ok(BODY))))
         away = f"http://127.0.0.1:{free_port()}"
+        tracing = {"endpoint": f"http://127.0.0.1:{free_port()}", "ratio": 1.0, "timeout": "1s"}
         hour = {"by": "global", "window": "1h"}
         document = {
             "listen": "127.0.0.1:0",
             "admin": "127.0.0.1:0",
             "workers": 2,
             "redis": redis.url,
+            "tracing": tracing,
             "upstreams": {
                 "app": {"endpoints": [upstream.url]},
                 "away": {"endpoints": [away], "retry": {"attempts": 2}},
@@ -140,7 +145,8 @@ def whole(directory: Path, **settings: object) -> Iterator[Whole]:
         file = directory / "gateway.yaml"
         file.write_text(json.dumps(document))
         program = stack.enter_context(Program("run", "-c", file))
-        program.event("listening")
+        # With everything on, a loaded machine is busy with imports for a while.
+        program.event("listening", patience=3 * PATIENCE)
         yield Whole(program, upstream, away)
 
 

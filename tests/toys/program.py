@@ -116,11 +116,11 @@ class Program:
         with self._news:
             return [line for line in self.log if line["event"] == event]
 
-    def event(self, event: str, number: int = 1) -> Line:
+    def event(self, event: str, number: int = 1, patience: float = PATIENCE) -> Line:
         """Wait until an event was logged for the `number`th time; give that line."""
         with self._news:
             found = self._news.wait_for(
-                lambda: sum(line["event"] == event for line in self.log) >= number, PATIENCE
+                lambda: sum(line["event"] == event for line in self.log) >= number, patience
             )
             assert found, f"no {event!r} number {number}: {self.log} {self.said}"
             return [line for line in self.log if line["event"] == event][number - 1]
