@@ -14,6 +14,7 @@ import os
 import select
 import socket
 import stat
+import sys
 from typing import Final, Protocol
 
 STANDARD: Final = {"stdout": 1, "stderr": 2}
@@ -71,6 +72,9 @@ def open_destination(path: str) -> Destination:
         OSError: It cannot be opened; ENXIO means that nobody reads a FIFO.
     """
     if path in STANDARD:
+        # Where the program was started without one, its number is that of something else by now.
+        if getattr(sys, f"__{path}__") is None:
+            raise OSError(errno.EBADF, os.strerror(errno.EBADF))
         return open_standard(STANDARD[path])
     flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY
     descriptor = os.open(path, flags, MODE)

@@ -43,4 +43,5 @@ def main() -> None:
     assert writer.statistics()["pending_bytes"] == 0
 
 
-main()
+if __name__ == "__main__":
+    main()

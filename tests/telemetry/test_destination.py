@@ -7,6 +7,8 @@ import os
 import select
 import socket
 import stat
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -180,6 +182,17 @@ def test_a_file_as_standard_output_keeps_its_one_position(tmp_path: Path, stack:
     os.write(shared, b"theirs\n")
     destination.write(b"ours\n", 0)
     assert path.read_bytes() == b"ours\ntheirs\nours\n"
+
+
+def test_what_has_taken_the_place_of_standard_output_is_not_written_to(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pygateway.telemetry.destination import open_destination;"
+        "file = open(sys.argv[1], 'w'); assert file.fileno() == 1;"
+        "open_destination('stdout')"
+    )
+    shell = f'exec {sys.executable} -c "{program}" {tmp_path / "file"} >&-'
+    ended = subprocess.run(["sh", "-c", shell], check=False, stderr=subprocess.PIPE, text=True)
+    assert "Bad file descriptor" in ended.stderr
 
 
 def test_standard_output_that_was_closed_is_an_error() -> None:
