@@ -70,7 +70,7 @@ class Limits(Section):
         description="Combinations of route, method and status, and of upstream and status, that"
         " metrics tell apart on this machine. What finds no place is counted as method `_OTHER` of"
         " route `_other`, with its status. 4096 are a hundred routes with forty combinations each;"
-        " one takes about 2KiB of a scrape, and as much memory in all workers together. They"
+        " one takes about 3KiB of a scrape, and as much memory in all workers together. They"
         " are kept until the end, so reloads that rename routes use them up. A change takes effect"
         " at the next start, not at a reload.",
     )
