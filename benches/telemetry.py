@@ -107,7 +107,9 @@ def main() -> None:
             gateways[name] = stack.enter_context(process(command, ours, port)), port
 
         if options.before is not None:
-            start("before", {}, "env", f"PYTHONPATH={options.before.resolve()}")
+            folder_before = options.before.resolve()
+            there = ("env", f"--chdir={folder_before}", f"PYTHONPATH={folder_before}")
+            start("before", {}, *there)
         for name, keys in variants(folder, endpoint).items():
             start(name, keys)
         figures: dict[str, list[float]] = {name: [] for name in gateways}
