@@ -88,6 +88,9 @@ class TrafficReply(BaseModel):
     """What was counted since the gateway started, how things are, and the last 15 minutes."""
 
     time: float = Field(description="Unix seconds.")
+    started: float = Field(
+        description="Unix seconds since which everything is counted; another one after a restart."
+    )
     bounds: BucketBounds
     routes: list[RouteTimes]
     overhead: Times = Field(description="What the gateway itself added to requests.")

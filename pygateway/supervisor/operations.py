@@ -85,7 +85,7 @@ class Operations:
     ) -> None:
         self._supervisor = supervisor
         self._config, self._hash = config, config_hash(config)
-        self._counting = counting
+        self._counting, self._started = counting, time()
         self._access_log = access_log
         self._processes = Processes()
         self._sampling = Sampling(self._counted)
@@ -207,7 +207,9 @@ class Operations:
         counted = await self._counted()
         now = time()
         history = self._sampling.traffic.history()
-        return describe_traffic(self._config, counted, workers, history, now, now - monotonic())
+        return describe_traffic(
+            self._config, counted, workers, history, now, self._started, now - monotonic()
+        )
 
     async def _counted(self) -> Counted:
         """Give what workers have counted."""

@@ -52,6 +52,7 @@ def describe_traffic(
     workers: Reports,
     history: Iterable[Point],
     now: float,
+    started: float,
     ahead: float,
 ) -> dict[str, Any]:
     """Describe everything that changes from moment to moment.
@@ -62,10 +63,12 @@ def describe_traffic(
         workers: What workers report.
         history: What happened so far.
         now: Unix seconds.
+        started: Unix seconds since which it was counted.
         ahead: Seconds by which Unix time is ahead of the clock that the history has.
     """
     return {
         "time": now,
+        "started": started,
         "bounds": counted["bounds"],
         "routes": _routes(config, counted),
         "overhead": counted["overhead"],

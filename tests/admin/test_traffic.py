@@ -8,7 +8,7 @@ from tests.support.counted import counted, requests
 
 def test_traffic_is_served_as_it_is_described() -> None:
     config = load_text("routes: [{name: r, auth: none, respond: {}}]")
-    document = describe_traffic(config, counted(requests("r", 1, 0, 0, 0)), [], [], 5.0, 0.0)
+    document = describe_traffic(config, counted(requests("r", 1, 0, 0, 0)), [], [], 5.0, 1.0, 0.0)
     with Serving(Admin()) as admin:
         admin.control.seen = document
         reply = admin.ask("GET", "/traffic")

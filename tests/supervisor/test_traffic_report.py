@@ -43,7 +43,9 @@ COUNTED = counted(
 
 
 def described(history: list[Point] | None = None) -> dict[str, Any]:
-    return describe_traffic(CONFIG, COUNTED, [WORKER, SILENT], history or [], 2000.5, 1000.0)
+    return describe_traffic(
+        CONFIG, COUNTED, [WORKER, SILENT], history or [], 2000.5, 1500.0, 1000.0
+    )
 
 
 def test_routes_are_joined_over_methods_and_statuses() -> None:
@@ -82,7 +84,7 @@ def test_upstreams_are_joined_with_their_endpoints() -> None:
 
 def test_the_rest_of_the_document() -> None:
     document = described([Point(990.0, 2.0, 1.0, 0.5, 0.1, 0.2, None, None)])
-    assert document["time"] == 2000.5
+    assert (document["time"], document["started"]) == (2000.5, 1500.0)
     assert document["bounds"] == BOUNDS
     assert document["overhead"]["buckets"] == [3, 2, 0]
     assert document["policies"]["a"]["refused"] == 3
