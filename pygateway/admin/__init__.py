@@ -8,6 +8,7 @@ measurements what is counted and measured
 metrics      measurements as Prometheus reads them
 traffic      what is asked for again and again
 application  the paths
+dashboard    the page for people, and its files
 guard        who may ask, and how much: before anything of a request is believed
 problems     errors as application/problem+json
 server       uvicorn on a socket of the supervisor's, in its event loop

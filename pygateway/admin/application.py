@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from pygateway import __version__
 from pygateway.admin.control import Control
+from pygateway.admin.dashboard import add_dashboard
 from pygateway.admin.metrics import Scraping
 from pygateway.admin.models import (
     DrainReply,
@@ -63,6 +64,7 @@ def make_application(control: Control) -> FastAPI:
     _add_operations(application, control)
     _add_revocations(application, control)
     add_traffic(application, control)
+    add_dashboard(application)
     return application
 
 

@@ -15,6 +15,7 @@ import ipaddress
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from pygateway.admin.dashboard import PATHS
 from pygateway.admin.problems import MEDIA_TYPE, AdminProblem
 from pygateway.config import Admin
 from pygateway.telemetry import get_logger
@@ -25,8 +26,10 @@ MOST_BODY = 1024 * 1024
 BODY_DEADLINE = 10.0
 """Seconds for a body to arrive."""
 
-OPEN_PATHS = frozenset({"/livez", "/readyz"})
-"""What the probes of a machine ask, which have no token, and learn no more than yes or no."""
+OPEN_PATHS = frozenset({"/livez", "/readyz"}) | PATHS
+"""What needs no token: what the probes of a machine ask, which have none, and learn no more than
+yes or no; and the dashboard's files, which are the same for everybody. A browser opens a page
+without a token, so it has to be there first, and asks for the token that its numbers need."""
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -72,7 +75,10 @@ class Guard:
         if settings.token is None:
             if settings.address.path is None:
                 _check_host(headers.get(b"host", b"").decode("latin-1"), settings.address.host)
-            _check_site(headers)
+            # The dashboard's files tell nothing, so a link elsewhere may lead to them. For its
+            # scripts, which are modules, browsers send an Origin although its page asks for them.
+            if scope["path"] not in PATHS:
+                _check_site(headers)
         elif scope["path"] not in OPEN_PATHS:
             _check_token(headers, settings.token.get_secret_value())
 
