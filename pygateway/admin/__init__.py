@@ -7,8 +7,10 @@ counted      what the native core has counted
 measurements what is counted and measured
 metrics      measurements as Prometheus reads them
 traffic      what is asked for again and again
-application  the paths
+application  the paths together; each theme has a file:
+  health, status, operations, revocations
 dashboard    the page for people, and its files
+failures     what goes wrong in them, as problems
 guard        who may ask, and how much: before anything of a request is believed
 problems     errors as application/problem+json
 server       uvicorn on a socket of the supervisor's, in its event loop
