@@ -7,6 +7,7 @@ import functools
 import os
 import secrets
 import shlex
+import socket
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -22,6 +23,9 @@ from pygateway.echo import EchoServer
 from pygateway.supervisor import CannotListen, Supervisor
 
 DEFAULT_LISTEN = "127.0.0.1:8000"
+
+ADMIN_PORT = 8001
+"""Where the admin server listens, unless somebody else does."""
 
 PROVIDER = "demo"
 
@@ -66,6 +70,7 @@ async def _demo(arguments: argparse.Namespace) -> int:
         environment = {name: value for name, value in os.environ.items() if name in PROTECTIONS}
         echo_url = f"http://{host}:{port}"
         wanted = configuration(arguments.listen, arguments.workers, echo_url, secret(environment))
+        wanted["admin"] = admin_address(arguments.listen)
         if not any(name.startswith("RATE_LIMIT_") for name in environment):
             wanted |= {"rate_limits": {LIMIT: {"by": "ip", "quota": QUOTA, "window": "10s"}}}
             wanted["routes"] = [limited_route(), *wanted["routes"]]
@@ -78,6 +83,18 @@ async def _demo(arguments: argparse.Namespace) -> int:
         raise CommandFailed(f"{error} (--listen 127.0.0.1:0 takes a free port)") from None
     finally:
         await echo.close()
+
+
+def admin_address(listen: str) -> str:
+    """Give where the admin server can listen: its usual port, or a free one."""
+    port = 0 if listen.endswith(":0") else ADMIN_PORT
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            port = 0
+    return f"127.0.0.1:{port}"
 
 
 def secret(environment: Mapping[str, str]) -> str:
@@ -204,9 +221,10 @@ def tour(address: str, *, limited: bool) -> list[tuple[str, str]]:
     ]
 
 
-def _announce(addresses: list[str], *, token: str, limited: bool) -> None:
+def _announce(addresses: list[str], admin: list[str], *, token: str, limited: bool) -> None:
     print("\nPyGateway is running. In another terminal, take the token:\n")
     print(f"  TOKEN={token}\n\nand try:\n")
     for remark, command in tour(addresses[0], limited=limited):
         print(f"  # {remark}\n  {command}\n")
-    print("Ctrl-C ends it.\n", flush=True)
+    print(f"Watch it in a browser: http://{admin[0]}/dashboard\n")
+    print("Ctrl-C ends it. What follows is the access log.\n", flush=True)

@@ -51,7 +51,8 @@ class Supervisor:
     Args:
         config: What to run.
         reload: Loads the configuration again; None if there is nothing to load.
-        announce: Called once with the addresses when all workers listen.
+        announce: Called once with the addresses, and those of the admin server, when all workers
+            listen.
         command: Program of a worker.
     """
 
@@ -60,7 +61,7 @@ class Supervisor:
         config: Config,
         *,
         reload: Callable[[], Config] | None = None,
-        announce: Callable[[list[str]], None] | None = None,
+        announce: Callable[[list[str], list[str]], None] | None = None,
         command: Sequence[str] = COMMAND,
     ) -> None:
         self._config = config
@@ -200,7 +201,7 @@ class Supervisor:
         said = {"addresses": names, "workers": generation.plan.workers}
         get_logger().info("listening", **said, **({"admin": admin} if admin else {}))
         if self._announce is not None:
-            self._announce(names)
+            self._announce(names, admin)
 
     async def _begin(self, config: Config) -> Generation:
         addresses = [listener.address for listener in config.listeners]

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import jwt
 import pytest
 
+from pygateway.cli.demo import admin_address
 from tests.cli.conftest import Run
 from tests.support.client import Client, request
 from tests.support.messages import Response
@@ -180,3 +181,26 @@ def test_a_bad_option_value_is_a_problem_of_the_command_line(run: Run) -> None:
     outcome = run("demo", "--listen", "127.0.0.1:0", "--workers", "many")
     assert outcome.code == 78
     assert outcome.err.startswith("command line: error[wrong-type]: ")
+
+
+def test_the_dashboard_is_where_it_says(demo: Program) -> None:
+    (line,) = (line for line in demo.printed if "/dashboard" in line)
+    host, _, port = line.split("//")[1].split("/")[0].rpartition(":")
+    with Client((host, int(port))) as client:
+        client.send(f"GET /dashboard HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+        page = client.response()
+    assert page.status == 200
+    assert b"<html" in page.body
+
+
+def test_the_admin_server_makes_way_for_who_listens_already() -> None:
+    with socket.socket() as taken:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind(("127.0.0.1", 8001))
+        except OSError:
+            pass  # Somebody else is there, which serves as well.
+        else:
+            taken.listen()
+        assert admin_address("127.0.0.1:8000") == "127.0.0.1:0"
+    assert admin_address("127.0.0.1:0") == "127.0.0.1:0"
