@@ -293,6 +293,38 @@ class Gate:
         (`route`, `why_not`). No credential is looked at. Slow: it looks at every route.
         """
 
+    def rehearse(
+        self,
+        method: bytes,
+        target: bytes,
+        headers: _Headers,
+        peer: Peer,
+        now: float,
+        unverified: Unverified | None = None,
+        claims: bytes | None = None,
+    ) -> tuple[str, Unverified | None]:
+        """Say what would become of a request, credential and limits included, and leave no trace.
+
+        Nothing is charged, counted, remembered or asked for. Signatures are checked with the keys
+        that are held. Slow: it looks at every route.
+
+        Args:
+            method: Request method.
+            target: Request target as it would be received.
+            headers: Its fields.
+            peer: Who would send it.
+            now: Unix seconds.
+            unverified: What an earlier rehearsal has left open, if that was `external`.
+            claims: The claims of its token, if the signature is right.
+
+        Returns:
+            A JSON object, and what has to be found out about the credential, if something has.
+            Besides what `explain` gives, the object has `outcome` (`forward`, `respond`, `reject`,
+            `unverified`, `unfunded`), `route_index`, `client`, `credential` (null, or `verdict`
+            and who it is, or what is open), `limits` (what each policy says), and one of `head`
+            with `host_from_endpoint`, `answer`, and `refusal`. Bytes are given as Latin-1.
+        """
+
     def verify(self, unverified: Unverified, now: float) -> Verdict:
         """Check the signature of an `Unverified` of kind `signature`, and remember what came of it.
 

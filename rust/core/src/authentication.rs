@@ -44,12 +44,12 @@ pub struct Authentication {
     realm: Realm,
     token_bytes: usize,
     denies_when_stale: bool,
-    providers: Vec<Provider>,
-    groups: Vec<Group>,
+    providers: Arc<[Provider]>,
+    groups: Arc<[Group]>,
     /// What routes require, by their number.
-    routes: Vec<Option<Access>>,
+    routes: Arc<[Option<Access>]>,
     memory: Memory,
-    revocations: RwLock<Revocations>,
+    revocations: Arc<RwLock<Revocations>>,
     /// That of the revocations, to be read without waiting.
     revocations_version: AtomicU64,
     /// Bits of the time until which revocations are known to be complete.
@@ -174,16 +174,46 @@ impl Authentication {
             realm: Realm::new(&auth.realm)?,
             token_bytes: auth.token_bytes,
             denies_when_stale: auth.when_stale == WhenStale::Deny,
-            providers,
-            groups,
-            routes,
+            providers: providers.into(),
+            groups: groups.into(),
+            routes: routes.into(),
             memory: Memory::new(&auth.cache, metrics),
-            revocations: RwLock::new(Revocations::new(auth.revocations)),
+            revocations: Arc::new(RwLock::new(Revocations::new(auth.revocations))),
             revocations_version: AtomicU64::new(0),
             fresh_until: AtomicU64::new(f64::INFINITY.to_bits()),
             outcomes: Outcomes::default(),
             metrics: Arc::clone(metrics),
         })
+    }
+
+    /// One that knows the same at this moment and judges by it in the same way, but remembers and
+    /// counts nothing.
+    #[must_use]
+    #[cold]
+    pub fn rehearsal(&self) -> Self {
+        let version = self.revocations_version.load(Ordering::Acquire);
+        Self {
+            gate: self.gate,
+            realm: self.realm.clone(),
+            token_bytes: self.token_bytes,
+            denies_when_stale: self.denies_when_stale,
+            providers: Arc::clone(&self.providers),
+            groups: Arc::clone(&self.groups),
+            routes: Arc::clone(&self.routes),
+            memory: self.memory.rehearsal(),
+            revocations: Arc::clone(&self.revocations),
+            revocations_version: AtomicU64::new(version),
+            fresh_until: AtomicU64::new(self.fresh_until.load(Ordering::Relaxed)),
+            outcomes: Outcomes::default(),
+            metrics: Arc::clone(&self.metrics),
+        }
+    }
+
+    /// The name of a provider.
+    #[must_use]
+    pub fn provider_name(&self, number: u32) -> Option<&str> {
+        let provider = self.providers.get(number as usize);
+        provider.map(|provider| &*provider.name)
     }
 
     /// The names of the providers whose word counts on a route; none, where it is open.
@@ -258,8 +288,10 @@ impl Authentication {
 
     #[inline]
     fn count(&self, outcome: AuthOutcome) {
-        self.outcomes.count(outcome);
-        self.metrics.count_auth(outcome);
+        if !self.memory.is_rehearsal() {
+            self.outcomes.count(outcome);
+            self.metrics.count_auth(outcome);
+        }
     }
 
     /// `reason`, unless nobody could be let in anyway.

@@ -7,7 +7,7 @@ use crate::grammar::is_field_value;
 use crate::specification::SpecError;
 
 /// The realm, ready to stand in a challenge.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Realm(Box<str>);
 
 impl Realm {

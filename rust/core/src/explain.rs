@@ -43,32 +43,14 @@ impl Gate {
     /// credentials is needed, and other candidates.
     #[must_use]
     pub fn explain(&self, raw: &RawRequest<'_>, peer: &Peer) -> String {
+        let decision = self.locate(raw, peer);
+        self.placed(raw, &decision).to_string()
+    }
+
+    /// Which route a decision is about, and why.
+    pub(crate) fn placed(&self, raw: &RawRequest<'_>, decision: &Decision) -> Value {
         let tables = self.tables();
-        let (reply, reason) = match self.locate(raw, peer) {
-            Decision::Forward(forward) => (
-                forward.reply,
-                "forward: to the upstream of the route".to_owned(),
-            ),
-            Decision::Respond(respond) => (
-                respond.reply,
-                format!("{}: {}", respond.kind.name(), sentence(respond.kind)),
-            ),
-            Decision::Reject(reject) => {
-                let refusal = reject.refusal;
-                (
-                    reject.reply,
-                    format!("{}: {}", refusal.reason.name(), refusal.detail),
-                )
-            }
-            Decision::Unverified(unverified) => (
-                unverified.reply,
-                "unverified: something has to be found out about the credential".to_owned(),
-            ),
-            Decision::Unfunded(unfunded) => (
-                unfunded.reply,
-                "unfunded: the store has to be asked".to_owned(),
-            ),
-        };
+        let (reply, reason) = told(decision);
         let candidates = RequestHead::read(raw, &tables.limits)
             .map(|request| self.candidates(&request, reply.route))
             .unwrap_or_default();
@@ -76,15 +58,13 @@ impl Gate {
             (Some(authentication), Some(route)) => authentication.providers_of(route),
             _ => Vec::new(),
         };
-        let name = |reply: &Reply| reply.route.map(|route| &*tables.policies[route].name);
         json!({
-            "route": name(&reply),
+            "route": reply.route.map(|route| &*tables.policies[route].name),
             "reason": reason,
             "canonical_path": reply.path,
             "providers": providers,
             "candidates": candidates,
         })
-        .to_string()
     }
 
     fn candidates(&self, request: &RequestHead<'_>, winner: Option<usize>) -> Vec<Value> {
@@ -106,6 +86,35 @@ impl Gate {
                 json!({"route": tables.policies[index].name, "why_not": outcome.sentence()})
             })
             .collect()
+    }
+}
+
+/// What every reply to the request needs, and why it was decided so.
+fn told(decision: &Decision) -> (&Reply, String) {
+    match decision {
+        Decision::Forward(forward) => (
+            &forward.reply,
+            "forward: to the upstream of the route".to_owned(),
+        ),
+        Decision::Respond(respond) => (
+            &respond.reply,
+            format!("{}: {}", respond.kind.name(), sentence(respond.kind)),
+        ),
+        Decision::Reject(reject) => {
+            let refusal = &reject.refusal;
+            (
+                &reject.reply,
+                format!("{}: {}", refusal.reason.name(), refusal.detail),
+            )
+        }
+        Decision::Unverified(unverified) => (
+            &unverified.reply,
+            "unverified: something has to be found out about the credential".to_owned(),
+        ),
+        Decision::Unfunded(unfunded) => (
+            &unfunded.reply,
+            "unfunded: the store has to be asked".to_owned(),
+        ),
     }
 }
 

@@ -129,6 +129,19 @@ impl Gate {
         })
     }
 
+    /// The same gate, with others who say who may do what, and how much.
+    pub(crate) fn with(
+        &self,
+        authentication: Option<Arc<Authentication>>,
+        rate_limits: Option<Arc<RateLimits>>,
+    ) -> Self {
+        Self {
+            authentication,
+            rate_limits,
+            ..self.clone()
+        }
+    }
+
     /// How much anybody may ask for; nothing, where that is not limited.
     #[must_use]
     pub fn rate_limits(&self) -> Option<&RateLimits> {

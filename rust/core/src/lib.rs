@@ -27,7 +27,7 @@
 //! | [`decision`] | the answer |
 //! | [`conclusion`], [`method`] | the end of a request, and where its time went |
 //! | [`telemetry`], [`metrics`], [`access_log`], [`line_ring`] | what is counted and logged of it |
-//! | [`explain`] | the same answer in words, for people |
+//! | [`explain`], [`rehearsal`] | the same answer in words, for people |
 //! | [`specification`], [`tables`] | the configuration, as it comes and as it is looked up |
 
 pub mod access;
@@ -68,6 +68,7 @@ pub mod policy;
 pub mod principal;
 pub mod provider;
 pub mod rate_limit;
+pub mod rehearsal;
 pub mod reply;
 pub mod request;
 pub mod revocation;

@@ -13,11 +13,13 @@ use crate::verdict::Accepted;
 /// What a gate remembers of credentials.
 #[derive(Debug)]
 pub struct Memory {
-    accepted: Mutex<TokenCache<Arc<Accepted>>>,
-    refused: Mutex<TokenCache<Refused>>,
+    accepted: Arc<Mutex<TokenCache<Arc<Accepted>>>>,
+    refused: Arc<Mutex<TokenCache<Refused>>>,
     longest_life: f64,
     longest_refusal: f64,
     metrics: Arc<Metrics>,
+    /// Whether it is only looked at: nothing is added, forgotten or counted.
+    is_rehearsal: bool,
 }
 
 /// A refusal that holds until a time, and while a provider knows what it knew.
@@ -38,17 +40,42 @@ impl Memory {
     #[must_use]
     pub fn new(bounds: &specification::Cache, metrics: &Arc<Metrics>) -> Self {
         Self {
-            accepted: Mutex::new(TokenCache::new(bounds.bytes)),
-            refused: Mutex::new(TokenCache::new(bounds.refused_bytes)),
+            accepted: Arc::new(Mutex::new(TokenCache::new(bounds.bytes))),
+            refused: Arc::new(Mutex::new(TokenCache::new(bounds.refused_bytes))),
             longest_life: bounds.ttl,
             longest_refusal: bounds.refused_ttl,
             metrics: Arc::clone(metrics),
+            is_rehearsal: false,
         }
+    }
+
+    /// The same memory, for whoever only wants to know what it would say.
+    #[must_use]
+    pub fn rehearsal(&self) -> Self {
+        Self {
+            accepted: Arc::clone(&self.accepted),
+            refused: Arc::clone(&self.refused),
+            longest_life: self.longest_life,
+            longest_refusal: self.longest_refusal,
+            metrics: Arc::clone(&self.metrics),
+            is_rehearsal: true,
+        }
+    }
+
+    /// Whether it is only looked at.
+    #[inline]
+    #[must_use]
+    pub const fn is_rehearsal(&self) -> bool {
+        self.is_rehearsal
     }
 
     /// What was accepted, whatever has happened since.
     #[inline]
+    #[must_use]
     pub fn accepted(&self, group: u32, credential: &[u8]) -> Option<Arc<Accepted>> {
+        if self.is_rehearsal {
+            return lock(&self.accepted).peek(group, credential).cloned();
+        }
         let found = lock(&self.accepted).get(group, credential).cloned();
         self.count_lookup(Cache::Tokens, found.is_some());
         found
@@ -62,6 +89,9 @@ impl Memory {
 
     /// Remember what was accepted.
     pub fn accept(&self, group: u32, credential: &[u8], accepted: &Arc<Accepted>) {
+        if self.is_rehearsal {
+            return;
+        }
         // Two counts, in front of what is shared.
         let weight = size_of::<Accepted>() + 2 * size_of::<usize>() + accepted.principal.weight();
         let accepted = Arc::clone(accepted);
@@ -72,11 +102,17 @@ impl Memory {
 
     /// Forget what was accepted.
     pub fn forget(&self, group: u32, credential: &[u8]) {
-        lock(&self.accepted).remove(group, credential);
+        if !self.is_rehearsal {
+            lock(&self.accepted).remove(group, credential);
+        }
     }
 
     /// What was refused, whatever has happened since.
+    #[must_use]
     pub fn refused(&self, group: u32, credential: &[u8]) -> Option<Refused> {
+        if self.is_rehearsal {
+            return lock(&self.refused).peek(group, credential).copied();
+        }
         let found = lock(&self.refused).get(group, credential).copied();
         self.count_lookup(Cache::Refusals, found.is_some());
         found
@@ -84,6 +120,9 @@ impl Memory {
 
     /// Remember a refusal for as long as it holds, or as it may be.
     pub fn refuse(&self, group: u32, credential: &[u8], now: f64, refused: Refused) {
+        if self.is_rehearsal {
+            return;
+        }
         let until = refused.until.min(now + self.longest_refusal);
         let refused = Refused { until, ..refused };
         let evicted = lock(&self.refused).insert(group, credential, refused, 0);

@@ -34,6 +34,7 @@ mod leases;
 mod measure;
 mod permits;
 pub mod policy;
+mod rehearsal;
 mod store;
 
 use applicant::Applicant;
@@ -45,6 +46,7 @@ use funding::{Funding, Shortfall};
 use leases::HeldLeases;
 pub use permits::Permits;
 use policy::{MOST_LIMITS, MOST_POLICIES, Policy};
+use rehearsal::Findings;
 pub use store::StoreReport;
 use store::StoreState;
 
@@ -53,8 +55,8 @@ use store::StoreState;
 pub struct RateLimits {
     /// Tells fundings of these limits from those of others.
     origin: u64,
-    policies: Vec<Policy>,
-    routes: Vec<RouteLimits>,
+    policies: Arc<[Policy]>,
+    routes: Arc<[RouteLimits]>,
     arena: Arc<Arena>,
     /// Which of the machine's workers this is.
     lane: u8,
@@ -62,6 +64,8 @@ pub struct RateLimits {
     counts: Vec<Counts>,
     metrics: Arc<Metrics>,
     leases: HeldLeases,
+    /// What a rehearsal has found; nothing, where requests are charged.
+    rehearsal: Option<Findings>,
 }
 
 /// The limits of a route.
@@ -146,14 +150,15 @@ impl RateLimits {
         }
         Ok(Some(Self {
             origin: ORIGINS.fetch_add(1, Ordering::Relaxed),
-            policies,
-            routes,
+            policies: policies.into(),
+            routes: routes.into(),
             arena,
             lane,
             store: StoreState::default(),
             counts,
             metrics,
             leases: HeldLeases::default(),
+            rehearsal: None,
         }))
     }
 
@@ -170,14 +175,20 @@ impl RateLimits {
         if route.limits.is_empty() {
             return Outcome::Free;
         }
-        Attempt::new(self, route, applicant, milliseconds(now), funding).run()
+        let attempt = Attempt::new(self, route, applicant, milliseconds(now), funding);
+        match &self.rehearsal {
+            None => attempt.run(),
+            Some(findings) => attempt.rehearse(findings),
+        }
     }
 
     /// Count what a policy decided.
     #[inline]
     fn count(&self, policy: usize, outcome: PolicyOutcome) {
-        self.counts[policy].add(outcome);
-        self.metrics.count_policy(policy, outcome);
+        if self.rehearsal.is_none() {
+            self.counts[policy].add(outcome);
+            self.metrics.count_policy(policy, outcome);
+        }
     }
 
     /// The arena.

@@ -100,6 +100,14 @@ impl<V> TokenCache<V> {
         slot.value.as_ref()
     }
 
+    /// What is held for a credential, which makes no difference to what is kept or counted.
+    #[must_use]
+    pub fn peek(&self, provider: u32, credential: &[u8]) -> Option<&V> {
+        let hash = self.hash(provider, credential);
+        let place = self.slots.find(hash, provider, credential)?;
+        self.slots[place].value.as_ref()
+    }
+
     /// Hold a value for a credential, instead of what was held for it; how many others had to make
     /// room.
     ///

@@ -189,6 +189,40 @@ impl Gate {
         Ok(self.0.explain(&raw, &peer.0))
     }
 
+    /// Say what would become of a request, as JSON, and leave no trace.
+    #[pyo3(signature = (method, target, headers, peer, now, unverified = None, claims = None))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "they are the parts of a request's head"
+    )]
+    fn rehearse<'py>(
+        &self,
+        py: Python<'py>,
+        method: &[u8],
+        target: &[u8],
+        headers: &Headers<'_>,
+        peer: &Peer,
+        now: f64,
+        unverified: Option<&Unverified>,
+        claims: Option<&[u8]>,
+    ) -> PyResult<(String, Option<Bound<'py, Unverified>>)> {
+        let headers = headers.to_tuple();
+        let fields = borrow_fields(&headers)?;
+        let raw = RawRequest {
+            method,
+            target,
+            fields: &fields,
+            version: 11,
+        };
+        let found = unverified.map(|unverified| (&*unverified.0, claims));
+        let (told, decision) = self.0.rehearse(&raw, &peer.0, now, found);
+        let open = match decision {
+            core::Decision::Unverified(open) => Some(Unverified::wrap(py, open)?),
+            _ => None,
+        };
+        Ok((told, open))
+    }
+
     /// Check a signature, and remember what came of it.
     fn verify(&self, unverified: &Unverified, now: f64) -> PyResult<Verdict> {
         let verdict = self.authentication()?.verify(&unverified.0, now);

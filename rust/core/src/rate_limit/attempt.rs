@@ -20,11 +20,11 @@ const CROWDED_RETRY_MS: u64 = 1000;
 
 /// One request at all the limits that concern it.
 pub(super) struct Attempt<'a> {
-    limits: &'a Arc<RateLimits>,
-    route: &'a RouteLimits,
+    pub(super) limits: &'a Arc<RateLimits>,
+    pub(super) route: &'a RouteLimits,
     applicant: &'a Applicant<'a>,
-    now_ms: u64,
-    measures: Vec<Measure<'a>>,
+    pub(super) now_ms: u64,
+    pub(super) measures: Vec<Measure<'a>>,
 }
 
 impl<'a> Attempt<'a> {
@@ -99,7 +99,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// Take one step with each policy, until one refuses.
-    fn step(&mut self, step: fn(&RateLimits, &mut Measure<'a>, u64)) {
+    pub(super) fn step(&mut self, step: fn(&RateLimits, &mut Measure<'a>, u64)) {
         for place in 0..self.measures.len() {
             if self.is_refused() {
                 return;
@@ -109,14 +109,14 @@ impl<'a> Attempt<'a> {
     }
 
     /// Whether a policy refuses that does not only report.
-    fn is_refused(&self) -> bool {
+    pub(super) fn is_refused(&self) -> bool {
         self.measures
             .iter()
             .any(|measure| measure.is_refused() && !measure.policy.shadow)
     }
 
     /// See how the request would fare at each policy, and charge nothing.
-    fn foresee(&mut self) {
+    pub(super) fn foresee(&mut self) {
         let (limits, now_ms) = (self.limits, self.now_ms);
         for measure in &mut self.measures {
             if measure.refused.is_some() || !matches!(measure.charged, Charged::Nothing) {
@@ -203,15 +203,10 @@ impl<'a> Attempt<'a> {
 
     /// What has to be had from the store first.
     fn shortfall(&self) -> Option<Box<Shortfall>> {
-        let is_short = |measure: &&Measure<'_>| {
-            matches!(measure.means, Means::Lease { asks: true })
-                && matches!(measure.charged, Charged::Nothing)
-                && !measure.is_refused()
-        };
-        if !self.measures.iter().any(|measure| is_short(&measure)) {
+        if !self.measures.iter().any(Measure::is_short) {
             return None;
         }
-        let short = self.measures.iter().filter(is_short);
+        let short = self.measures.iter().filter(|measure| measure.is_short());
         let acquires = short.filter_map(|measure| {
             let mut text = Vec::new();
             self.applicant.write_key(measure.policy, &mut text);
@@ -300,7 +295,7 @@ impl<'a> Attempt<'a> {
         }
     }
 
-    fn refuse(mut self) -> Outcome {
+    pub(super) fn refuse(mut self) -> Outcome {
         self.undo();
         let nobody_knows = self
             .measures
@@ -372,7 +367,7 @@ impl<'a> Attempt<'a> {
     }
 
     /// The lines that tell how the request stands with every policy that is enforced.
-    fn lines(&self) -> Vec<u8> {
+    pub(super) fn lines(&self) -> Vec<u8> {
         let mut standings = Vec::with_capacity(self.measures.len() + 1);
         for measure in &self.measures {
             if measure.policy.shadow {

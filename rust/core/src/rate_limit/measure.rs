@@ -63,6 +63,13 @@ impl Measure<'_> {
         self.refused.is_some() || self.is_crowded
     }
 
+    /// Whether the store has to be asked first.
+    pub(super) const fn is_short(&self) -> bool {
+        matches!(self.means, Means::Lease { asks: true })
+            && matches!(self.charged, Charged::Nothing)
+            && !self.is_refused()
+    }
+
     /// Note what a window leaves.
     pub(super) fn look(&mut self, law: &Law, window: Window, now_ms: u64) {
         let remaining = law.remaining(window, now_ms);

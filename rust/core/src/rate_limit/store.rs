@@ -41,6 +41,13 @@ pub struct StoreReport {
 }
 
 impl StoreState {
+    /// The same, as it is now.
+    pub(super) fn snapshot(&self) -> Self {
+        Self {
+            up: AtomicBool::new(self.is_up()),
+        }
+    }
+
     #[inline]
     pub(super) fn is_up(&self) -> bool {
         self.up.load(Ordering::Acquire)
