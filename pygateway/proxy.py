@@ -54,12 +54,14 @@ from pygateway.exchange import (
     with_server_timing,
 )
 from pygateway.sweep import NEVER
-from pygateway.telemetry import get_logger
+from pygateway.telemetry import get_logger, is_debugging, request_logger
 from pygateway.telemetry.finished import Finished
 from pygateway.waits import CONNECT, LIMIT, VERIFY
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+
+    from structlog.typing import FilteringBoundLogger
 
     from pygateway._core import Funding, Gate, Unverified, Verdict
     from pygateway.auth.authenticator import Authenticator
@@ -496,6 +498,9 @@ class Proxy:
         """The one place where failures arrive: try again, answer, or break the connection."""
         if exchange.finished:
             return
+        if is_debugging():
+            members = {"problem": error.problem, "detail": error.detail, "tries": exchange.tries}
+            _log_of(exchange).debug("request met a problem", **members)
         exchange.drop_upstream()
         if error.event is not None and exchange.upstream_state is not None:
             self.gate.count_upstream(exchange.upstream_state.index, error.event)
@@ -537,7 +542,7 @@ class Proxy:
 
         Whatever was begun is ended, even if the answer cannot be made either.
         """
-        get_logger().exception("request failed")
+        _log_of(exchange).exception("request failed")
         exchange.drop_upstream()
         exchange.discarding = True
         exchange.problem = "internal"
@@ -557,7 +562,7 @@ class Proxy:
                 exchange.response_bytes = len(reply) - reply.index(END) - len(END)
                 self._send(exchange, reply)
         except BaseException:
-            get_logger().exception("answer failed")
+            _log_of(exchange).exception("answer failed")
             client.abort()
         exchange.finish(close=True, linger=True)
 
@@ -650,3 +655,9 @@ class Proxy:
         if phase == SENDING and not exchange.upstream_slow:
             return RequestTimeout("The rest of the request did not arrive in time.")
         return UpstreamTimeout("The upstream did not answer in time.")
+
+
+def _log_of(exchange: Exchange) -> FilteringBoundLogger:
+    """The log, for a line about a request that did not go well."""
+    upstream = exchange.upstream_state
+    return request_logger(exchange.decision, None if upstream is None else upstream.name)

@@ -11,7 +11,7 @@ from collections import deque
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from pygateway.telemetry import get_logger
+from pygateway.telemetry import request_logger
 
 if TYPE_CHECKING:
     import asyncio
@@ -98,7 +98,7 @@ class VerificationQueue:
                 go_on(exchange, unverified, self._verify(unverified))
             except BaseException:
                 # A panic of the core is no Exception, and must cost one request at most.
-                get_logger().exception("verification failed")
+                request_logger(exchange.decision).exception("verification failed")
                 exchange.story.crash(exchange)
             if perf_counter() >= enough:
                 break

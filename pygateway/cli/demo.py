@@ -17,7 +17,7 @@ from pygateway.cli.failure import CommandFailed
 from pygateway.cli.proxy import PROTECTIONS
 from pygateway.cli.serving import add_workers_argument, serve
 from pygateway.cli.token import mint
-from pygateway.config import Config, load_mapping
+from pygateway.config import Config, Log, load_mapping
 from pygateway.config.environment import JWT_SECRET_KEY, MINIMUM_SECRET
 from pygateway.echo import EchoServer
 from pygateway.supervisor import CannotListen, Supervisor
@@ -59,7 +59,7 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def handle(arguments: argparse.Namespace) -> int:
     """Run the command."""
-    return serve(_demo(arguments))
+    return serve(_demo(arguments), Log())
 
 
 async def _demo(arguments: argparse.Namespace) -> int:

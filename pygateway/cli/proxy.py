@@ -60,7 +60,7 @@ def handle(arguments: argparse.Namespace) -> int:
         if name.startswith(PREFIX) or name in PROTECTIONS
     }
     config = load_or_report(lambda: load_mapping(configuration(arguments), environment))
-    return serve(Supervisor(config).run())
+    return serve(Supervisor(config).run(), config.log)
 
 
 def configuration(arguments: argparse.Namespace) -> dict[str, object]:

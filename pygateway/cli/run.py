@@ -37,4 +37,4 @@ def handle(arguments: argparse.Namespace) -> int:
         return load(path, os.environ, overrides)
 
     config = load_or_report(load_it)
-    return serve(Supervisor(config, reload=load_it).run())
+    return serve(Supervisor(config, reload=load_it).run(), config.log)

@@ -11,6 +11,7 @@ from typing import Any
 import uvloop
 
 from pygateway.cli.failure import CommandFailed
+from pygateway.config import Log
 from pygateway.errors import GatewayError
 from pygateway.supervisor import WorkerFailed
 from pygateway.telemetry import configure_logging
@@ -23,13 +24,13 @@ def add_workers_argument(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def serve(program: Coroutine[Any, Any, int]) -> int:
-    """Run `program`, which runs a supervisor; give its exit code.
+def serve(program: Coroutine[Any, Any, int], log: Log) -> int:
+    """Run `program`, which runs a supervisor and logs as `log` says; give its exit code.
 
     Raises:
         CommandFailed: The gateway could not start.
     """
-    configure_logging(os.environ)
+    configure_logging(os.environ, level=log.level, form=log.format)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(program)

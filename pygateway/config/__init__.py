@@ -17,6 +17,7 @@ from .model.forward_auth import ForwardAuth
 from .model.headers import Cors, HeaderChanges, HeaderPolicy, SecurityHeaders
 from .model.limits import Limits, RouteLimits
 from .model.listeners import Listener
+from .model.log import Log, LogFormat, LogLevel
 from .model.providers import Jwks, Provider, PublicKey, SharedSecret, TokenSource
 from .model.rate_limits import KeyPart, RateLimitExemptions, RateLimitPolicy, RouteRateLimit
 from .model.redis import Redis
@@ -52,6 +53,9 @@ __all__ = [
     "KeyPart",
     "Limits",
     "Listener",
+    "Log",
+    "LogFormat",
+    "LogLevel",
     "Match",
     "Overrides",
     "Pool",

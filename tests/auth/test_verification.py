@@ -18,6 +18,7 @@ class Waiter:
 
     def __init__(self) -> None:
         self.finished = False
+        self.decision = None
         self.story = self
         self.crashed: list[object] = []
 

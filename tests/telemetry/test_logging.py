@@ -11,7 +11,13 @@ from typing import Any
 import pytest
 import structlog
 
-from pygateway.telemetry import configure_logging, get_logger, log_loop_errors
+from pygateway.telemetry import (
+    adjust_logging,
+    configure_logging,
+    get_logger,
+    is_debugging,
+    log_loop_errors,
+)
 
 
 class Terminal(io.StringIO):
@@ -21,10 +27,13 @@ class Terminal(io.StringIO):
 
 @pytest.fixture(autouse=True)
 def restored() -> Iterator[None]:
-    handlers = logging.getLogger().handlers[:]
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
     yield
+    adjust_logging(level="info")
     structlog.reset_defaults()
-    logging.getLogger().handlers[:] = handlers
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 def logged(stream: io.StringIO) -> list[dict[str, Any]]:
@@ -60,6 +69,72 @@ def test_debug_lines_are_left_out() -> None:
     configure_logging({}, stream)
     get_logger().debug("x")
     assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize(
+    ("level", "written"),
+    [
+        ("debug", ["debug", "info", "warning", "error"]),
+        ("info", ["info", "warning", "error"]),
+        ("warning", ["warning", "error"]),
+        ("error", ["error"]),
+    ],
+)
+def test_the_level_can_change_also_for_loggers_that_exist(level: str, written: list[str]) -> None:
+    stream = io.StringIO()
+    configure_logging({}, stream, level="error" if level == "debug" else "debug")
+    kept = get_logger().bind(provider="main")
+    adjust_logging(level=level)
+    assert is_debugging() is (level == "debug")
+    for method in ("debug", "info", "warning", "error"):
+        getattr(kept, method)("x")
+    assert [line["level"] for line in logged(stream)] == written
+
+
+@pytest.mark.parametrize(
+    ("level", "written"),
+    [
+        ("debug", ["info", "warning", "error"]),
+        ("info", ["warning", "error"]),
+        ("warning", ["warning", "error"]),
+        ("error", ["error"]),
+    ],
+)
+def test_what_is_news_to_libraries_is_written_for_debugging_alone(
+    level: str, written: list[str]
+) -> None:
+    stream = io.StringIO()
+    configure_logging({}, stream)
+    adjust_logging(level=level)
+    for number in (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR):
+        logging.getLogger("opentelemetry").log(number, "x")
+    assert [line["level"] for line in logged(stream)] == written
+
+
+def test_a_library_that_repeats_itself_does_not_fill_the_log() -> None:
+    stream = io.StringIO()
+    configure_logging({}, stream)
+    for number in range(1000):
+        logging.getLogger("opentelemetry").warning("cannot export to %s", number)
+    logging.getLogger("opentelemetry").warning("something else")
+    lines = logged(stream)
+    assert len(lines) == 6
+    assert lines[-1]["event"] == "something else"
+
+
+def test_the_form_can_be_chosen() -> None:
+    stream, terminal = io.StringIO(), Terminal()
+    configure_logging({}, stream, form="console")
+    get_logger().info("draining")
+    assert "draining" in stream.getvalue()
+    assert "{" not in stream.getvalue()
+    assert "\x1b[" not in stream.getvalue(), "a file is not coloured"
+    configure_logging({}, terminal, form="json")
+    get_logger().info("draining")
+    assert logged(terminal)[0]["event"] == "draining"
+    adjust_logging(form="console")
+    get_logger().info("reloaded")
+    assert "{" not in terminal.getvalue().splitlines()[1]
 
 
 def test_an_exception_is_one_member_of_one_line() -> None:

@@ -24,7 +24,8 @@ def main() -> int:
 
     reload = None if "once" in sys.argv else load_it
     try:
-        return serve(Supervisor(load_it(), reload=reload, command=TOY_WORKER).run())
+        config = load_it()
+        return serve(Supervisor(config, reload=reload, command=TOY_WORKER).run(), config.log)
     except CommandFailed as failure:
         print(failure.message, file=sys.stderr)
         return failure.code

@@ -20,6 +20,7 @@ from .auth import Auth
 from .headers import SecurityHeaders, SecurityHeadersSetting
 from .limits import Limits
 from .listeners import Listener
+from .log import Log
 from .rate_limits import (
     MAXIMUM_POLICIES,
     MAXIMUM_USES,
@@ -95,6 +96,9 @@ class Config(Section):
     )
     timeouts: Timeouts = Field(
         default_factory=cache(Timeouts), description="Deadlines; each has its default."
+    )
+    log: Log = Field(
+        default_factory=cache(Log), description="The log of the program itself, on stderr."
     )
     auth: Auth = Field(
         default_factory=cache(Auth),
