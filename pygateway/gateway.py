@@ -12,6 +12,7 @@ from pygateway import __version__
 from pygateway._core import Arena, Gate, LineRing
 from pygateway.auth.authenticator import Authenticator
 from pygateway.config.gate_specification import gate_specification
+from pygateway.explanation import Explainer
 from pygateway.proxy import Proxy
 from pygateway.server.server import Server
 from pygateway.sweep import Sweep
@@ -36,6 +37,10 @@ SPANS_DEADLINE = 2.0
 STORE_DEADLINE = 0.25
 """Seconds that a start waits for the store that counts. A request that comes before it has answered
 is counted as if the store were away."""
+
+
+HEALTH_LASTS = 1.0
+"""Seconds for which what was said of the gateway's health is said again."""
 
 
 class Gateway:
@@ -70,21 +75,24 @@ class Gateway:
         self._authenticator = Authenticator(config, self._gate, _store(config))
         self._limiter = _limiter(config, self._gate, arena)
         self._tracer = None if config.tracing is None else Tracer(config.tracing)
+        plans = {
+            index: Plan([self._destination(route, *share) for share in route.upstream])
+            for index, route in enumerate(config.routes)
+            if route.upstream
+        }
+        self._explainer = Explainer(config, self._gate, plans)
         self._proxy = Proxy(
             self._gate,
             self._authenticator,
             self._limiter,
-            {
-                index: Plan([self._destination(route, *share) for share in route.upstream])
-                for index, route in enumerate(config.routes)
-                if route.upstream
-            },
+            plans,
             self._sweep,
             self._health,
             config.limits.minimum_rate,
             server_timing=config.server_timing,
             tracer=self._tracer,
         )
+        self._health_until, self._health_draining, self._health_said = 0.0, False, b""
         self._server = Server(self._proxy, self._sweep, config.limits, config.timeouts)
 
     async def start(self, sockets: Sequence[socket.socket]) -> None:
@@ -157,6 +165,14 @@ class Gateway:
             },
         }
 
+    def explain(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Say what would become of a request, as `Explainer.explain` does; nothing comes of it.
+
+        Raises:
+            ValueError: It is no request.
+        """
+        return self._explainer.explain(request)
+
     def _destination(self, route: Route, name: str, weight: int) -> Destination:
         """Join the timeouts: the route's own, else its upstream's, else the gateway's."""
         layers = (
@@ -179,19 +195,27 @@ class Gateway:
         return Destination(self._upstreams[name], weight, timeouts)
 
     def _health(self) -> tuple[int, bytes]:
-        """Say how the gateway is: 200 while it serves, 503 once it drains."""
-        draining = self._proxy.draining
+        """Say how the gateway is: 200 while it serves, 503 once it drains.
+
+        It is looked at once in `HEALTH_LASTS` seconds, so that a flood of questions costs little.
+        """
+        draining, now = self._proxy.draining, self._sweep.now
+        if now >= self._health_until or draining is not self._health_draining:
+            self._health_until, self._health_draining = now + HEALTH_LASTS, draining
+            text = json.dumps(self._describe_health(draining=draining))
+            self._health_said = text.encode("ascii") + b"\n"
+        return (503 if draining else 200), self._health_said
+
+    def _describe_health(self, *, draining: bool) -> dict[str, Any]:
+        """Describe it without addresses: whoever reaches the gateway may ask."""
         report: dict[str, Any] = {
             "status": "draining" if draining else "ok",
             "version": __version__,
-            "upstreams": {
-                name: {"endpoints": len(upstream.endpoints)}
-                for name, upstream in self._upstreams.items()
-            },
+            "upstreams": {name: each.health() for name, each in self._upstreams.items()},
         }
         if self._limiter is not None:
             report["redis"] = self._limiter.health()
-        return (503 if draining else 200), json.dumps(report).encode("ascii") + b"\n"
+        return report
 
 
 def _store(config: Config) -> Store | None:

@@ -12,6 +12,9 @@ from .model.api_keys import ApiKey, ApiKeys
 from .model.providers import Provider, SharedSecret
 from .refusal import nearest
 
+MASK: Final = "**********"
+"""What stands for a secret."""
+
 _SECRET_KEY: Final = re.compile(
     r"secret|passw|pepper|token|credential(?!s$)|api[_-]?key|private[_-]?key|authorization|cookie|signature",
     re.IGNORECASE,
@@ -76,6 +79,29 @@ def redact(source: Source, root: Node | None, within: Path = ()) -> None:
         for span in _secret_spans(root, within):
             _mask(source, span)
     source.lines[:] = [_USER_INFORMATION.sub(_stars, line) for line in source.lines]
+
+
+def redacted(document: object, path: Path = ()) -> object:
+    """Return a configuration as JSON has it, with everything masked that may be a secret.
+
+    Masked is what `redact` masks in sources, so that neither shows what the other hides.
+
+    Args:
+        document: The configuration, or what of it stands at `path`.
+        path: Where that is.
+    """
+    if isinstance(document, dict):
+        return {key: redacted(value, (*path, key)) for key, value in document.items()}
+    if isinstance(document, list):
+        return [redacted(value, (*path, 0)) for value in document]
+    if isinstance(document, str):
+        return MASK if _is_secret(path) else _USER_INFORMATION.sub(MASK, document)
+    return document
+
+
+def sounds_secret(name: str) -> bool:
+    """Tell whether what has this name, such as a header field, may be a secret."""
+    return bool(_SECRET_KEY.search(name))
 
 
 def hides_key(path: Path) -> bool:

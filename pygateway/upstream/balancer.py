@@ -67,6 +67,12 @@ class RoundRobin(Generic[WeightedT]):
         balance[best] -= total
         return candidates[best]
 
+    def peek(self) -> WeightedT | None:
+        """Say which candidate `choose` would take; its turn stays as it is."""
+        standing = zip(self._candidates, self._balances, strict=True)
+        # Of equals the first, as in `choose`.
+        return max(standing, key=lambda one: one[1] + one[0].weight, default=(None, 0))[0]
+
 
 class LeastRequests(Generic[LoadedT]):
     """The candidate with the fewest requests under way, in proportion to its weight.
@@ -96,3 +102,9 @@ class LeastRequests(Generic[LoadedT]):
             if best is None or busy < least:
                 best, least = candidate, busy
         return best
+
+    def peek(self) -> LoadedT | None:
+        """Say which candidate `choose` would take; its turn stays as it is."""
+        first = self._first
+        candidates = [*self._candidates[first:], *self._candidates[:first]]
+        return min(candidates, key=lambda one: (one.load + 1) / one.weight, default=None)

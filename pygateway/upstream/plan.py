@@ -38,11 +38,13 @@ class Plan:
 
     Attributes:
         only: The destination, where there is no choice.
+        destinations: All of them.
     """
 
-    __slots__ = ("_shares", "only")
+    __slots__ = ("_shares", "destinations", "only")
 
     def __init__(self, destinations: Sequence[Destination]) -> None:
+        self.destinations = destinations
         self.only = destinations[0] if len(destinations) == 1 else None
         self._shares = RoundRobin(destinations)
 
@@ -50,4 +52,10 @@ class Plan:
         """Take the destination whose turn it is."""
         destination = self.only or self._shares.choose()
         assert destination is not None  # noqa: S101 - none is excluded, and a route has at least one
+        return destination
+
+    def peek(self) -> Destination:
+        """Say whose turn it is, which stays so."""
+        destination = self._shares.peek()
+        assert destination is not None  # noqa: S101 - a route has at least one
         return destination

@@ -42,6 +42,9 @@ class Balancer(Protocol):
     def choose(self, excluded: Collection[object] | None = None) -> EndpointState | None:
         """Take an endpoint that is not `excluded`; None where all are."""
 
+    def peek(self) -> EndpointState | None:
+        """Say which one `choose` would take; nothing changes by that."""
+
 
 class UpstreamState:
     """One upstream at run time.
@@ -52,7 +55,7 @@ class UpstreamState:
         only: The endpoint, where there is no choice.
     """
 
-    __slots__ = ("attempts", "choose", "endpoints", "index", "name", "only")
+    __slots__ = ("attempts", "choose", "endpoints", "index", "name", "only", "peek")
 
     def __init__(
         self, index: int, name: str, upstream: Upstream, limits: Limits, sweep: Sweep
@@ -74,6 +77,7 @@ class UpstreamState:
             else RoundRobin(self.endpoints)
         )
         self.choose = balancer.choose
+        self.peek = balancer.peek
 
     def statistics(self) -> list[dict[str, Any]]:
         """Describe the endpoints and their connections."""
@@ -87,6 +91,13 @@ class UpstreamState:
             }
             for endpoint in self.endpoints
         ]
+
+    def health(self) -> dict[str, Any]:
+        """Say how many endpoints could be connected to when that was last tried."""
+        reachable = sum(endpoint.reachable for endpoint in self.endpoints)
+        all_of_them = len(self.endpoints)
+        status = "ok" if reachable == all_of_them else "degraded" if reachable else "unreachable"
+        return {"status": status, "endpoints": all_of_them, "reachable": reachable}
 
     def close(self) -> None:
         """Close the connections that nobody uses; the others close when they are given back."""

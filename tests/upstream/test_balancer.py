@@ -66,3 +66,20 @@ def test_least_requests_never_prefers_a_busier_one(states: list[tuple[int, int]]
     assert chosen is not None
     least = min((candidate.load + 1) / candidate.weight for candidate in candidates)
     assert (chosen.load + 1) / chosen.weight == least
+
+
+STATES = st.lists(st.tuples(st.integers(1, 9), st.integers(0, 9)), min_size=1, max_size=6)
+
+
+@given(st.sampled_from([RoundRobin, LeastRequests]), STATES, st.integers(1, 20))
+def test_who_would_be_next_is_known_and_stays_so(
+    kind: type[RoundRobin[Candidate] | LeastRequests[Candidate]],
+    states: list[tuple[int, int]],
+    times: int,
+) -> None:
+    candidates = [Candidate(str(index), *state) for index, state in enumerate(states)]
+    balancer = kind(candidates)
+    for _ in range(times):
+        expected = balancer.peek()
+        assert balancer.peek() is expected
+        assert balancer.choose() is expected
