@@ -2,10 +2,11 @@
 
 They hold the two ends of one unix stream socket. A message is a JSON object behind its length in
 four big-endian bytes. The supervisor begins with `Launch`; the worker answers `Ready` or `Failed`,
-and says `Draining` when it was told to stop. `Revoke` and `AskReport`, each with a number, may
-follow `Launch` at any time, and are answered in their order by `Applied` and `Report` with that
-number. A worker that has drained says `Report` once more, unasked. The end of the stream means that
-the other process is gone: that is what ends workers whose supervisor was killed.
+and says `Draining` when it was told to stop. `Revoke`, `AskReport` and `Explain`, each with a
+number, may follow `Launch` at any time, and are answered in their order by `Applied`, `Report` and
+`Explained` with that number; `SetLogLevel` is not answered. A worker that has drained says `Report`
+once more, unasked. The end of the stream means that the other process is gone: that is what ends
+workers whose supervisor was killed.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ class Launch:
         lane: Which of those who count there this is.
         log: Descriptor of the ring that takes the lines of the access log, as inherited; None if
             there is no such log.
+        log_level: How serious lines of the log have to be, if another level than the configured one
+            was set meanwhile.
     """
 
     slot: int
@@ -54,6 +57,7 @@ class Launch:
     table: int | None = None
     lane: int = 0
     log: int | None = None
+    log_level: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +129,47 @@ class Report:
     document: dict[str, Any]
 
 
-Answer = Applied | Report
-Message = Launch | Ready | Draining | Failed | Revoke | AskReport | Answer
+@dataclass(frozen=True, slots=True)
+class SetLogLevel:
+    """Lines of the log have to be this serious from now on.
+
+    Attributes:
+        level: A level of `pygateway.config.Log`.
+    """
+
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
+class Explain:
+    """The supervisor wants to know what would become of a request.
+
+    Attributes:
+        number: Repeated in the answer.
+        request: What `Gateway.explain` takes.
+    """
+
+    number: int
+    request: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What would become of the request.
+
+    Attributes:
+        number: Which question this answers.
+        document: What `Gateway.explain` says; `problem` alone if it is no request, and `failed` if
+            the worker could not say.
+    """
+
+    number: int
+    document: dict[str, Any]
+
+
+Question = Revoke | AskReport | Explain
+Answer = Applied | Report | Explained
+Message = Launch | Ready | Draining | Failed | SetLogLevel | Question | Answer
 _KINDS: dict[str, type[Message]] = {
     "launch": Launch,
     "ready": Ready,
@@ -136,6 +179,9 @@ _KINDS: dict[str, type[Message]] = {
     "applied": Applied,
     "ask-report": AskReport,
     "report": Report,
+    "set-log-level": SetLogLevel,
+    "explain": Explain,
+    "explained": Explained,
 }
 _NAMES = {kind: name for name, kind in _KINDS.items()}
 

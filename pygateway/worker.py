@@ -33,17 +33,20 @@ from pygateway.channel import (
     Channel,
     ChannelClosed,
     Draining,
+    Explain,
+    Explained,
     Failed,
     Launch,
     Message,
     Ready,
     Report,
     Revoke,
+    SetLogLevel,
 )
 from pygateway.config import Config
 from pygateway.errors import ConfigurationError, GatewayError
 from pygateway.gateway import Gateway
-from pygateway.telemetry import configure_logging, get_logger, log_loop_errors
+from pygateway.telemetry import adjust_logging, configure_logging, get_logger, log_loop_errors
 from pygateway.telemetry.log_writer import LogWriter
 
 if TYPE_CHECKING:
@@ -87,6 +90,9 @@ class Serving(Protocol):
 
     def statistics(self) -> dict[str, Any]:
         """Describe what runs."""
+
+    def explain(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Say what would become of a request; raises ValueError if it is none."""
 
 
 Build = Callable[[Config, Arena | None, int, LineRing | None], Serving]
@@ -133,6 +139,7 @@ async def _work(connection: socket.socket, build: Build) -> int:
     stop, force = _take_signals()
     try:
         config = Config.from_json(launch.configuration)
+        adjust_logging(level=launch.log_level or config.log.level, form=config.log.format)
         log = _take_log(launch)
         gateway = build(config, _take_table(launch), launch.lane, log)
         _take_revocations(gateway, launch)
@@ -273,7 +280,20 @@ class Conversation:
                 return Applied(number, self._revoke(entries))
             case AskReport(number):
                 return Report(number, self.report())
+            case Explain(number, request):
+                return Explained(number, self._explain(request))
+            case SetLogLevel(level):
+                adjust_logging(level=level)
         return None
+
+    def _explain(self, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            return self._gateway.explain(request)
+        except ValueError as error:
+            return {"problem": str(error)}
+        except Exception:
+            get_logger().exception("internal error")
+            return {"failed": True}
 
     def _revoke(self, entries: list[dict[str, Any]]) -> str | None:
         try:

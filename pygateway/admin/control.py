@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from pygateway.admin.measurements import Measurements
+from pygateway.config import Config, LogLevel
 from pygateway.errors import ConfigurationProblem
 from pygateway.revocation.entry import Revocation
 
@@ -61,6 +62,29 @@ class Reloaded:
     problems: Sequence[ConfigurationProblem] = field(default=())
 
 
+CheckStatus = Literal["ok", "degraded", "failed", "unused"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """How one thing is that the gateway needs.
+
+    Attributes:
+        name: What it is.
+        status: `degraded`, something is missing, and requests are served all the same; `failed`,
+            they are not, or not as they should be; `unused`, the configuration does without it.
+        detail: A sentence, where there is something to say.
+    """
+
+    name: str
+    status: CheckStatus
+    detail: str | None = None
+
+
+class NoWorker(Exception):
+    """There is no worker that could be asked, or it has not answered in time."""
+
+
 class Control(Protocol):
     """A running gateway, seen by its admin server."""
 
@@ -88,5 +112,20 @@ class Control(Protocol):
     def drain(self) -> None:
         """Stop as TERM would."""
 
-    async def unreadiness(self) -> list[str]:
-        """Give what keeps the gateway from serving; nothing when it is ready."""
+    async def checks(self) -> list[Check]:
+        """Say how everything is that the gateway needs; however often it is asked, for little."""
+
+    def config(self) -> Config:
+        """Give the configuration that runs."""
+
+    async def upstreams(self) -> list[dict[str, Any]]:
+        """Describe the upstreams, as all workers together see them."""
+
+    def log_level(self) -> LogLevel:
+        """Say how serious lines of the log have to be now."""
+
+    async def set_log_level(self, level: LogLevel) -> None:
+        """Say how serious they have to be from now on, until the next reload."""
+
+    async def explain(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Say what would become of a request; raises NoWorker and ValueError."""

@@ -26,10 +26,14 @@ MOST_BODY = 1024 * 1024
 BODY_DEADLINE = 10.0
 """Seconds for a body to arrive."""
 
-OPEN_PATHS = frozenset({"/livez", "/readyz"}) | PATHS
-"""What needs no token: what the probes of a machine ask, which have none, and learn no more than
-yes or no; and the dashboard's files, which are the same for everybody. A browser opens a page
-without a token, so it has to be there first, and asks for the token that its numbers need."""
+PROBES = frozenset({"/livez", "/readyz"})
+"""What the probes of a machine ask, which have no token, and learn no more than yes or no: with a
+query they need the token as well, as `?verbose` tells of upstreams."""
+
+OPEN_PATHS = PROBES | PATHS
+"""What needs no token: probes, and the dashboard's files, which are the same for everybody. A
+browser opens a page without a token, so it has to be there first, and asks for the token that its
+numbers need."""
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -79,8 +83,14 @@ class Guard:
             # scripts, which are modules, browsers send an Origin although its page asks for them.
             if scope["path"] not in PATHS:
                 _check_site(headers)
-        elif scope["path"] not in OPEN_PATHS:
+        elif not _is_open(scope):
             _check_token(headers, settings.token.get_secret_value())
+
+
+def _is_open(scope: Message) -> bool:
+    """Whether a request needs no token."""
+    path = scope["path"]
+    return path in OPEN_PATHS and not (path in PROBES and scope.get("query_string"))
 
 
 def _fields(scope: Message) -> dict[bytes, bytes]:

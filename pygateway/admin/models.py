@@ -154,3 +154,6 @@ class StatusReply(BaseModel):
         description="The policies and their store, with counts since the gateway started."
     )
     traffic: TrafficSummary
+    upstreams: list[dict[str, Any]] = Field(
+        default_factory=list, description="As `/upstreams` has them."
+    )

@@ -9,13 +9,14 @@ from fastapi import FastAPI
 from pygateway.admin.control import Control
 from pygateway.admin.models import DrainReply, ReloadReply
 from pygateway.admin.problems import AdminProblem
+from pygateway.admin.responses import problems
 from pygateway.errors import ConfigurationProblem
 
 
 def add_operations(application: FastAPI, control: Control) -> None:
     """Add the paths."""
 
-    @application.post("/reload")
+    @application.post("/reload", responses=problems("reload-refused"))
     async def reload() -> ReloadReply:
         """Load the configuration again; refused, the running one stays."""
         outcome = await control.reload()

@@ -25,6 +25,7 @@ CATALOGUE: dict[str, tuple[int, str]] = {
     "media-type-not-supported": (415, "The body has to be application/json"),
     "wrong-host": (421, "This host is not served here"),
     "internal": (500, "Internal error"),
+    "no-worker": (503, "No worker can say"),
     "revocations-not-kept": (507, "The revocation cannot be kept"),
 }
 

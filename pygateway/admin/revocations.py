@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from time import time
+from typing import Annotated
 
 from fastapi import FastAPI, Query, Response
+from pydantic import Field
 
 from pygateway.admin.control import Control
 from pygateway.admin.models import RevocationList, RevocationReply, RevocationRequest
 from pygateway.admin.problems import AdminProblem
+from pygateway.admin.responses import Responses, problems
 from pygateway.revocation.entry import NotARevocation, Revocation, from_json
 from pygateway.revocation.journal import JournalFailed
 from pygateway.revocation.ledger import LedgerFull
@@ -20,6 +23,13 @@ ahead would end tokens that nobody has yet, and people who log in anew would be 
 MOST_AT_ONCE = 5000
 """Revocations in one request."""
 
+Several = Annotated[list[RevocationRequest], Field(min_length=1, max_length=MOST_AT_ONCE)]
+
+REVOKING: Responses = {
+    202: {"model": RevocationReply, "description": "Not everybody heeds it yet."},
+    **problems("bad-request", "invalid-revocation", "revocations-not-kept"),
+}
+
 MOST_LISTED = 10_000
 """Revocations in one reply."""
 
@@ -27,16 +37,10 @@ MOST_LISTED = 10_000
 def add_revocations(application: FastAPI, control: Control) -> None:
     """Add the paths."""
 
-    @application.post("/revocations", responses={202: {"model": RevocationReply}})
-    async def revoke(
-        wanted: RevocationRequest | list[RevocationRequest], response: Response
-    ) -> RevocationReply:
+    @application.post("/revocations", responses=REVOKING)
+    async def revoke(wanted: RevocationRequest | Several, response: Response) -> RevocationReply:
         """Refuse tokens from now on. 202 instead of 200: not everybody heeds it yet."""
         requests = wanted if isinstance(wanted, list) else [wanted]
-        if not 1 <= len(requests) <= MOST_AT_ONCE:
-            raise AdminProblem(
-                "invalid-revocation", f"A request has 1 to {MOST_AT_ONCE} revocations."
-            )
         now = time()
         entries = [revocation_of(request, control, now) for request in requests]
         try:

@@ -7,6 +7,7 @@ from fastapi.responses import PlainTextResponse
 
 from pygateway.admin.control import Control
 from pygateway.admin.metrics import Scraping
+from pygateway.admin.metrics.exposition import OPENMETRICS
 from pygateway.admin.models import StatusReply
 
 
@@ -20,7 +21,11 @@ def add_status(application: FastAPI, control: Control) -> None:
 
     scraping = Scraping(control.measurements)
 
-    @application.get("/metrics", response_class=PlainTextResponse)
+    @application.get(
+        "/metrics",
+        response_class=PlainTextResponse,
+        responses={200: {"content": {OPENMETRICS: {"schema": {"type": "string"}}}}},
+    )
     async def metrics(request: Request) -> Response:
         """Everything that is counted, in Prometheus' text format or, if accepted, OpenMetrics."""
         accept = ",".join(request.headers.getlist("accept"))

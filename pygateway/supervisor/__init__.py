@@ -8,6 +8,7 @@ restart      how long to wait before a worker is started again (arithmetic)
 assembly     every worker there is: tells them what is revoked, asks them how they are
 operations   what the admin server offers, and what that needs: revocations, the assembly
 administration   where and while the admin server runs
+health, upstream_overview, limits  what workers' reports say, taken together
 status       describes all of it
 counting     the memory in which all workers count
 tally        adds up what each of them counts for itself

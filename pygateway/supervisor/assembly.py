@@ -19,6 +19,10 @@ from pygateway.telemetry import get_logger
 ANSWER_DEADLINE = 1.0
 """Seconds for a worker to say that it refuses what is revoked; it takes a millisecond."""
 
+EXPLAIN_DEADLINE = 2.0
+"""Seconds for a worker to explain a request, which takes a millisecond, or a hundred with a hundred
+thousand routes."""
+
 DEAF_AFTER = 10.0
 """Seconds after which a worker that has not answered is ended: its loop stands still, so that it
 serves nobody either."""
@@ -37,6 +41,12 @@ class Listener(Protocol):
     async def report(self) -> dict[str, Any]:
         """Ask how it is."""
 
+    async def explain(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Ask what would become of a request."""
+
+    async def set_log_level(self, level: str) -> None:
+        """Say how serious lines of its log have to be."""
+
     async def end_now(self) -> None:
         """End it."""
 
@@ -52,6 +62,7 @@ class Assembly:
     Attributes:
         tally: What all of them have counted, as they have reported.
         restarts: How many of them were started in the place of one that had ended unasked.
+        log_level: How serious lines of the log have to be, if that was changed at run time.
     """
 
     def __init__(
@@ -65,6 +76,7 @@ class Assembly:
         self._deaf_after = deaf_after
         self.tally = Tally()
         self.restarts = 0
+        self.log_level: str | None = None
         self._workers: dict[int, Listener] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
 
@@ -135,6 +147,37 @@ class Assembly:
             described = {"worker": worker.slot, "pid": worker.pid, "state": worker.state}
             reports.append({**described, "report": document})
         return reports
+
+    async def explain(self, request: dict[str, Any]) -> tuple[Listener, dict[str, Any]] | None:
+        """Ask the first worker that is ready what would become of a request; None if there is none.
+
+        Raises:
+            TimeoutError: It has not answered in time.
+        """
+        while ready := [worker for worker in self._workers.values() if worker.state == "ready"]:
+            worker = min(ready, key=lambda worker: (worker.slot, worker.pid))
+            try:
+                async with asyncio.timeout(EXPLAIN_DEADLINE):
+                    return worker, await worker.explain(request)
+            except ChannelClosed:
+                self.leave(worker)  # It has ended: the next one is asked.
+        return None
+
+    async def set_log_level(self, level: str, *, lasts: bool) -> None:
+        """Say how serious lines of the log have to be, to every worker.
+
+        Args:
+            level: The level.
+            lasts: Whether workers that start later are told so, too.
+        """
+        self.log_level = level if lasts else None
+        tellings = [self._keep(worker.set_log_level(level)) for worker in self._workers.values()]
+        if tellings:
+            # Whoever is gone, or takes nothing more, writes nothing either.
+            await asyncio.wait(tellings, timeout=self._answer_deadline)
+        for telling in tellings:
+            telling.cancel()
+        await asyncio.gather(*tellings, return_exceptions=True)
 
     def _keep(self, work: Any) -> asyncio.Task[Any]:  # noqa: ANN401 - any coroutine
         task = asyncio.create_task(work)

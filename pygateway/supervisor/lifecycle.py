@@ -194,7 +194,7 @@ class Supervisor:
         except BaseException:
             self._operations.abandon(preparation)
             raise
-        self._announce_start(self._current, self._operations.offer(preparation))
+        self._announce_start(self._current, await self._operations.offer(preparation))
 
     def _announce_start(self, generation: Generation, admin: list[str]) -> None:
         names = generation.plan.names()
@@ -250,7 +250,7 @@ class Supervisor:
             return self._refused(error)
         retired, self._current, self._config = self._current, generation, config
         await self._operations.keep(preparation)
-        admin = self._operations.offer(preparation)
+        admin = await self._operations.offer(preparation)
         self.configuration = loaded_now()
         if retired is not None:
             self._retire(retired)

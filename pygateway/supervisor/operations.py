@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic, time
 from typing import Any, Protocol
 
-from pygateway.admin.control import Reloaded, Revoked
+from pygateway.admin.control import Check, NoWorker, Reloaded, Revoked
 from pygateway.admin.counted import Counted
 from pygateway.admin.measurements import Measurements, Series
-from pygateway.config import Config
+from pygateway.admin.shared import Shared
+from pygateway.config import Config, LogLevel
 from pygateway.revocation.entry import Revocation
 from pygateway.revocation.lifetime import needed_life
 from pygateway.revocation.register import Prepared, Register
@@ -19,22 +21,25 @@ from pygateway.supervisor.access_log import AccessLog
 from pygateway.supervisor.administration import Administration
 from pygateway.supervisor.assembly import Assembly
 from pygateway.supervisor.counting import Counting
-from pygateway.supervisor.limits import (
-    Reports,
-    closed_policies,
-    describe_limits,
-    store_problems,
-)
+from pygateway.supervisor.health import Circumstances, check, failures
+from pygateway.supervisor.limits import Reports, describe_limits
 from pygateway.supervisor.listening import Plan
 from pygateway.supervisor.measuring import Observed, config_hash, measure
 from pygateway.supervisor.processes import Processes
 from pygateway.supervisor.sampling import Sampling
 from pygateway.supervisor.status import ConfigurationState, describe
 from pygateway.supervisor.traffic_report import describe_traffic, summarize_traffic
+from pygateway.supervisor.upstream_overview import describe_upstreams
+from pygateway.telemetry import adjust_logging, get_logger
 
 PROBE_DEADLINE = 0.5
 """Seconds for workers to say whether they have their store. Who asks for readiness gives up after a
 second, unless told otherwise."""
+
+
+PROBE_LASTS = 1.0
+"""Seconds for which what workers have said of themselves counts for probes, so that a flood of
+those costs next to nothing. What the supervisor knows itself counts at once."""
 
 
 class Operated(Protocol):
@@ -89,9 +94,11 @@ class Operations:
         self._access_log = access_log
         self._processes = Processes()
         self._sampling = Sampling(self._counted)
+        self._log_level: LogLevel = config.log.level
         self._register = Register()
         self._administration = Administration(self)
         self.assembly = Assembly(self._known)
+        self._probed = Shared(partial(self.assembly.reports, PROBE_DEADLINE), PROBE_LASTS)
 
     def _known(self) -> tuple[list[dict[str, Any]], float | None]:
         return [entry.to_json() for entry in self._register.held()], self._register.fresh_until
@@ -120,9 +127,12 @@ class Operations:
         """Keep revocations as the configuration says."""
         await self._register.adopt(preparation.register)
 
-    def offer(self, preparation: Preparation) -> list[str]:
-        """Run the admin server as the configuration says; give its addresses."""
+    async def offer(self, preparation: Preparation) -> list[str]:
+        """Run admin server and log as the configuration says; give the server's addresses."""
         self._config, self._hash = preparation.config, config_hash(preparation.config)
+        log = preparation.config.log
+        adjust_logging(form=log.format)
+        await self._adjust_log(log.level, lasts=False)
         self._administration.adopt(preparation.config, preparation.admin)
         if preparation.config.admin is not None:
             self._sampling.start()
@@ -168,7 +178,7 @@ class Operations:
             draining=self._supervisor.draining,
             configuration=self._supervisor.configuration,
             listeners=self._supervisor.listeners,
-            unreadiness=self._unreadiness(workers),
+            unreadiness=failures(self._check(workers)),
             workers=workers,
             revocations=self._register.statistics(),
             rate_limits=describe_limits(
@@ -178,6 +188,7 @@ class Operations:
             traffic=summarize_traffic(
                 self._config, self._sampling.traffic, monotonic(), counted, workers
             ),
+            upstreams=describe_upstreams(self._config, workers),
         )
 
     async def measurements(self) -> Measurements:
@@ -223,23 +234,62 @@ class Operations:
         """Stop as TERM would."""
         self._supervisor.drain()
 
-    async def unreadiness(self) -> list[str]:
-        """Give what keeps the gateway from serving; nothing when it is ready."""
-        asked = bool(closed_policies(self._config))
-        return self._unreadiness(await self.assembly.reports(PROBE_DEADLINE) if asked else [])
+    async def checks(self) -> list[Check]:
+        """Say how everything is that the gateway needs."""
+        return self._check(await self._probed.get())
 
-    def _unreadiness(self, workers: Reports) -> list[str]:
-        reasons = []
-        if self._supervisor.draining:
-            reasons.append("the gateway is draining")
-        elif not self._supervisor.has_all_workers:
-            reasons.append("workers are missing")
-        fresh_until = self._register.fresh_until
-        denies = self._config.auth.revocation.when_stale == "deny"
-        if denies and fresh_until is not None and time() > fresh_until:
-            reasons.append("revocations of other gateways may be missing")
-        closed = closed_policies(self._config)
-        if closed and store_problems(workers):
-            names = ", ".join(closed)
-            reasons.append(f"the rate limit store is away, and requests are refused by: {names}")
-        return reasons
+    def _check(self, workers: Reports) -> list[Check]:
+        return check(
+            Circumstances(
+                config=self._config,
+                configuration=self._supervisor.configuration,
+                workers=workers,
+                draining=self._supervisor.draining,
+                has_all_workers=self._supervisor.has_all_workers,
+                revocations=self._register.statistics(),
+                fresh_until=self._register.fresh_until,
+                now=time(),
+            )
+        )
+
+    def config(self) -> Config:
+        """Give the configuration that runs."""
+        return self._config
+
+    async def upstreams(self) -> list[dict[str, Any]]:
+        """Describe the upstreams, as all workers together see them."""
+        return describe_upstreams(self._config, await self.assembly.reports())
+
+    def log_level(self) -> LogLevel:
+        """Say how serious lines of the log have to be now."""
+        return self._log_level
+
+    async def set_log_level(self, level: LogLevel) -> None:
+        """Say how serious they have to be from now on, until the next reload."""
+        await self._adjust_log(level, lasts=True)
+        get_logger().info("log level set", to=level)
+
+    async def _adjust_log(self, level: LogLevel, *, lasts: bool) -> None:
+        self._log_level = level
+        adjust_logging(level=level)
+        await self.assembly.set_log_level(level, lasts=lasts)
+
+    async def explain(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Say what would become of a request.
+
+        Raises:
+            NoWorker: There is none that could say.
+            ValueError: It is no request.
+        """
+        try:
+            told = await self.assembly.explain(request)
+        except TimeoutError:
+            raise NoWorker("the worker that was asked has not answered in time") from None
+        if told is None:
+            raise NoWorker("no worker is ready")
+        worker, document = told
+        if "failed" in document:
+            raise NoWorker("the worker that was asked has failed; its log says more")
+        if "problem" in document:
+            raise ValueError(document["problem"])
+        return {"worker": worker.slot, **document}

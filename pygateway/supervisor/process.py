@@ -20,12 +20,16 @@ from pygateway.channel import (
     Channel,
     ChannelClosed,
     Draining,
+    Explain,
+    Explained,
     Failed,
     Launch,
     Message,
+    Question,
     Ready,
     Report,
     Revoke,
+    SetLogLevel,
 )
 from pygateway.errors import GatewayError
 from pygateway.supervisor.access_log import Lines, Ring
@@ -53,7 +57,13 @@ class WorkerFailed(GatewayError):
 
 
 class Audience(Protocol):
-    """Who knows every worker there is: tells them of revocations, adds up what they count."""
+    """Who knows every worker there is: tells them of revocations, adds up what they count.
+
+    Attributes:
+        log_level: How serious lines of the log have to be, if that was changed at run time.
+    """
+
+    log_level: str | None
 
     def welcome(self, worker: WorkerProcess) -> tuple[list[dict[str, Any]], float | None]:
         """Tell `worker` from now on; give what was said before, and until when that is fresh."""
@@ -151,8 +161,9 @@ class WorkerProcess:
             ring.given()
             worker._end.add_done_callback(lambda _: ring.end())
         known: tuple[list[dict[str, Any]], float | None] = ([], None)
+        log_level = None
         if audience is not None:
-            known = audience.welcome(worker)
+            known, log_level = audience.welcome(worker), audience.log_level
             worker._end.add_done_callback(lambda _: audience.leave(worker))
         try:
             async with asyncio.timeout(deadline):
@@ -162,7 +173,7 @@ class WorkerProcess:
                 # same memory, which costs time, and may be shared.
                 place = slot % LANES if lane is None else lane
                 await worker._launch(
-                    Launch(slot, configuration, descriptors, *known, table, place, log)
+                    Launch(slot, configuration, descriptors, *known, table, place, log, log_level)
                 )
         except TimeoutError:
             await worker.end_now()
@@ -206,14 +217,14 @@ class WorkerProcess:
                     self._launched.set_result(message)
             case Draining():
                 self._drains.set()
-            case Applied(number) | Report(number):
+            case Applied(number) | Report(number) | Explained(number):
                 if isinstance(message, Report) and self._audience is not None:
                     self._audience.note(self, message.document)
                 question = self._questions.pop(number, None)
                 if question is not None and not question.done():
                     question.set_result(message)
 
-    async def _ask(self, question: Revoke | AskReport) -> Answer:
+    async def _ask(self, question: Question) -> Answer:
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._questions[question.number] = answer
         try:
@@ -247,6 +258,24 @@ class WorkerProcess:
         answer = await self._ask(AskReport(self._number()))
         assert isinstance(answer, Report)  # noqa: S101 - by its number it answers this
         return answer.document
+
+    async def explain(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Ask what would become of a request. Waits for its answer.
+
+        Raises:
+            ChannelClosed: It is gone.
+        """
+        answer = await self._ask(Explain(self._number(), request))
+        assert isinstance(answer, Explained)  # noqa: S101 - by its number it answers this
+        return answer.document
+
+    async def set_log_level(self, level: str) -> None:
+        """Say how serious lines of its log have to be from now on.
+
+        Raises:
+            ChannelClosed: It is gone.
+        """
+        await self._channel.send(SetLogLevel(level))
 
     async def ended(self) -> int:
         """Wait until the process has ended; give its exit code, or minus its signal."""

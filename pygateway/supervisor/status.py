@@ -9,6 +9,7 @@ from typing import Any
 
 from pygateway import __version__
 from pygateway.supervisor.limits import store_problems
+from pygateway.supervisor.upstream_overview import upstream_problems
 
 
 @dataclass
@@ -56,9 +57,14 @@ def describe(
     rate_limits: dict[str, Any],
     access_log: dict[str, Any] | None,
     traffic: dict[str, Any],
+    upstreams: list[dict[str, Any]],
 ) -> dict[str, Any]:
     """Join what the parts of a gateway say about themselves."""
-    problems = [*unreadiness, *_problems(configuration, workers, revocations)]
+    problems = [
+        *unreadiness,
+        *_problems(configuration, workers, revocations),
+        *upstream_problems(upstreams),
+    ]
     if access_log is not None and access_log["problem"] is not None:
         problems.append(f"the access log is not written: {access_log['problem']}")
     return {
@@ -72,6 +78,7 @@ def describe(
         "rate_limits": rate_limits,
         "access_log": access_log,
         "traffic": traffic,
+        "upstreams": upstreams,
     }
 
 

@@ -14,10 +14,10 @@ from typing import Any, Self
 
 import uvloop
 
-from pygateway.admin.control import Reloaded, Revoked
+from pygateway.admin.control import Check, NoWorker, Reloaded, Revoked
 from pygateway.admin.measurements import Measurements
 from pygateway.admin.server import AdminServer
-from pygateway.config import Admin
+from pygateway.config import Admin, Config, LogLevel
 from pygateway.revocation.entry import Revocation
 from tests.support.patience import PATIENCE, wait
 
@@ -31,9 +31,15 @@ class NotingControl:
         self.reloaded = Reloaded()
         self.failure: Exception | None = None
         self.drains = 0
-        self.reasons: list[str] = []
         self.measured = Measurements()
         self.seen: dict[str, Any] = {}
+        self.failing: list[Check] = []
+        self.checked = 0
+        self.configuration = Config()
+        self.level: LogLevel = "info"
+        self.asked: list[dict[str, Any]] = []
+        self.explained: dict[str, Any] | Exception = NoWorker("no worker is ready")
+        self.described: list[dict[str, Any]] = []
 
     async def revoke(self, entries: Sequence[Revocation]) -> Revoked:
         if self.failure is not None:
@@ -59,8 +65,27 @@ class NotingControl:
     def drain(self) -> None:
         self.drains += 1
 
-    async def unreadiness(self) -> list[str]:
-        return self.reasons
+    async def checks(self) -> list[Check]:
+        self.checked += 1
+        return [Check("workers", "ok"), *self.failing]
+
+    def config(self) -> Config:
+        return self.configuration
+
+    async def upstreams(self) -> list[dict[str, Any]]:
+        return self.described
+
+    def log_level(self) -> LogLevel:
+        return self.level
+
+    async def set_log_level(self, level: LogLevel) -> None:
+        self.level = level
+
+    async def explain(self, request: dict[str, Any]) -> dict[str, Any]:
+        self.asked.append(request)
+        if isinstance(self.explained, Exception):
+            raise self.explained
+        return self.explained
 
     async def measurements(self) -> Measurements:
         return self.measured

@@ -180,3 +180,56 @@ def test_a_report_that_fails_or_does_not_come() -> None:
             assert report["report"] is None
 
     run(scenario)
+
+
+def test_a_ready_worker_is_asked_what_it_would_do() -> None:
+    async def scenario() -> None:
+        everybody = assembly()
+        assert await everybody.explain({"method": "GET"}) is None
+        async with worker(everybody) as first:
+            told = await everybody.explain({"method": "GET"})
+            assert told is not None
+            assert told[0] is first
+            assert json.loads(told[1]["reason"]) == {"method": "GET"}
+            first.state = "draining"
+            assert await everybody.explain({}) is None
+
+    run(scenario)
+
+
+def test_one_that_has_failed_or_is_deaf_says_so() -> None:
+    async def scenario() -> None:
+        everybody = assembly()
+        async with worker(everybody, "cannot-explain"):
+            told = await everybody.explain({})
+            assert told is not None
+            assert told[1] == {"failed": True}
+        async with worker(everybody, "never-explains"):
+            with pytest.raises(TimeoutError):
+                await everybody.explain({})
+
+    run(scenario)
+
+
+def test_one_that_has_ended_is_not_asked_again() -> None:
+    async def scenario() -> None:
+        everybody = assembly()
+        async with worker(everybody) as first, worker(everybody) as second:
+            os.kill(first.pid, signal.SIGKILL)
+            told = await everybody.explain({})
+            assert told is not None
+            assert told[0] is second
+
+    run(scenario)
+
+
+def test_a_level_lasts_for_workers_that_start_later_if_it_is_to() -> None:
+    async def scenario() -> None:
+        everybody = assembly()
+        async with worker(everybody):
+            await everybody.set_log_level("debug", lasts=True)
+            assert everybody.log_level == "debug"
+            await everybody.set_log_level("info", lasts=False)
+            assert everybody.log_level is None
+
+    run(scenario)

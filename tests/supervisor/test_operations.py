@@ -7,7 +7,9 @@ import json
 import os
 import signal
 import socket
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -211,3 +213,80 @@ def test_a_worker_that_cannot_heed_it_is_named(toys: Toys) -> None:
         assert reply.status == 202
         (unheard,) = reply.document["unheard"]
         assert unheard["pid"] in children(program.pid)
+
+
+def explained(operator: tuple[str, int]) -> Reply:
+    reply = ask(operator, "POST", "/explain", {"url": "/"})
+    assert reply.status == 200, reply
+    return reply
+
+
+def test_the_level_of_the_log_holds_for_all_workers_until_a_reload(
+    toys: Toys, program: Program
+) -> None:
+    operator = admin(program)
+    explained(operator)
+    assert ask(operator, "PUT", "/log", {"level": "debug"}).document["level"] == "debug"
+    explained(operator)
+    assert program.event("asked")["level"] == "debug"
+    (worker,) = children(program.pid)
+    os.kill(worker, signal.SIGKILL)
+    program.event("worker restarted")
+    explained(operator)
+    program.event("asked", 2)
+    toys.write(admin="127.0.0.1:0", log={"level": "info"})
+    assert ask(operator, "POST", "/reload").status == 200
+    operator = parse_address(program.event("reloaded")["admin"][0])
+    assert ask(operator, "GET", "/log").document["level"] == "info"
+    explained(operator)
+    ask(operator, "PUT", "/log", {"level": "error"})
+    ask(operator, "PUT", "/log", {"level": "info"})
+    program.event("log level set", 2)
+    assert len(program.events("asked")) == 2
+
+
+def test_the_configuration_says_how_serious_lines_have_to_be(toys: Toys) -> None:
+    toys.write(admin="127.0.0.1:0", log={"level": "debug"})
+    with toys.run() as program:
+        explained(admin(program))
+        program.event("asked")
+
+
+def test_a_request_is_explained_by_a_worker(program: Program) -> None:
+    document = explained(admin(program)).document
+    assert document["worker"] == 0
+    assert json.loads(document["reason"])["target"] == "/"
+
+
+def test_what_is_needed_is_checked_one_by_one(toys: Toys, program: Program) -> None:
+    operator = admin(program)
+    reply = ask(operator, "GET", "/health")
+    assert (reply.status, reply.document["status"]) == (200, "ok")
+    checks = {each["name"]: each["status"] for each in reply.document["checks"]}
+    assert checks == {
+        "workers": "ok",
+        "store": "unused",
+        "upstreams": "unused",
+        "revocations": "ok",
+        "configuration": "ok",
+    }
+
+
+def test_a_flood_of_probes_asks_workers_seldom(toys: Toys) -> None:
+    toys.write("counts-reports", admin="127.0.0.1:0")
+    with toys.run() as program, ThreadPoolExecutor(8) as pool:
+        operator = admin(program)
+        began = time.monotonic()
+        paths = ["/readyz", "/health", "/readyz?verbose", "/livez"] * 25
+        replies = list(pool.map(lambda path: ask(operator, "GET", path), paths))
+        (worker,) = ask(operator, "GET", "/status").document["workers"]
+    assert {reply.status for reply in replies} == {200}
+    assert worker["report"]["reports"] <= 2 + (time.monotonic() - began) / 1.0
+
+
+def test_what_runs_is_shown(toys: Toys, program: Program) -> None:
+    operator = admin(program)
+    assert ask(operator, "GET", "/config").document["workers"] == 1
+    (route,) = ask(operator, "GET", "/routes").document
+    assert (route["name"], route["action"]) == ("serves", "respond")
+    assert ask(operator, "GET", "/upstreams").document == []

@@ -141,6 +141,8 @@ def test_a_worker_that_does_not_start_gives_its_lane_back(command: tuple[str, ..
 
 def test_what_a_worker_reports_is_noted() -> None:
     class Audience:
+        log_level: str | None = None
+
         def __init__(self) -> None:
             self.noted: list[dict[str, Any]] = []
             self.left = asyncio.Event()

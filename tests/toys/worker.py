@@ -13,6 +13,9 @@ full            answers, and has no room for revocations
 deaf            answers, and blocks its loop when something is revoked
 muddled         answers, and has bugs in what is told and asked of it
 verbose         answers, and reports more than a channel holds
+counts-reports  answers, and tells how often it was asked how it is
+cannot-explain  answers, and has a bug in what it says of requests
+never-explains  answers, and blocks its loop when it is to say what it would do
 """
 
 from __future__ import annotations
@@ -31,6 +34,7 @@ from pygateway import worker
 from pygateway._core import Arena, LineRing
 from pygateway.config import Config
 from pygateway.errors import ConfigurationError, ConfigurationProblem
+from pygateway.telemetry import get_logger
 
 # The file is the supervisor's; from Python 3.13 on a server would remove it when it closes.
 KEEP_FILE: dict[str, Any] = {"cleanup_socket": False} if sys.version_info >= (3, 13) else {}
@@ -47,6 +51,7 @@ class ToyGateway:
         self.behaviour = config.routes[0].name
         self.servers: list[asyncio.Server] = []
         self.conversations: set[asyncio.Task[None]] = set()
+        self.reports = 0
         self.revoked: list[Any] = []
         self.fresh_until: float | None = None
         if self.behaviour == "refuses":
@@ -117,7 +122,35 @@ class ToyGateway:
             raise RuntimeError("the toy has a bug")
         if self.behaviour == "verbose":
             return {"words": "word " * (1 << 20)}
-        return {"connections": len(self.conversations), "revoked": len(self.revoked)}
+        said = {"connections": len(self.conversations), "revoked": len(self.revoked)}
+        if self.behaviour == "counts-reports":
+            self.reports += 1
+            said["reports"] = self.reports
+        return said
+
+    def explain(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Say nothing about a request but what was asked."""
+        if self.behaviour == "cannot-explain":
+            raise RuntimeError("the toy has a bug")
+        if self.behaviour == "never-explains":
+            threading.Event().wait()
+        get_logger().debug("asked")
+        return {
+            "outcome": "reject",
+            "status": 404,
+            "reason": json.dumps(request),
+            "route": None,
+            "candidates": [],
+            "canonical_path": "",
+            "client": "",
+            "providers": [],
+            "credential": None,
+            "limits": [],
+            "refusal": None,
+            "answer": None,
+            "upstream": None,
+            "request": None,
+        }
 
     async def drain(self, timeout: float) -> None:
         """Accept nothing more and finish."""
