@@ -2,13 +2,15 @@
 
     demo run proxy echo      serve until a signal ends them
     token key                make credentials
-    revoke status reload drain       ask the admin server of a running gateway
+    revoke status top explain log-level reload drain    ask the admin server of a running gateway
     check routes schema version      answer and end
     configuration    finds and loads the configuration, and reports what is wrong with it
     problems         renders problems as text, JSON or annotations
     minting          what `token` and `key` share
     admin_client     talks to the admin server
     serving          runs the supervisor
+    traffic_rates    what happened between two looks at the traffic (arithmetic)
+    top_screen, full_screen          lays that out; takes the terminal for it
     output           text and JSON on stdout; colours
     failure          exit codes, and the exception that becomes one line and a code
 
@@ -28,7 +30,9 @@ from pygateway.cli import (
     demo,
     drain,
     echo,
+    explain,
     key,
+    log_level,
     proxy,
     reload,
     revoke,
@@ -37,6 +41,7 @@ from pygateway.cli import (
     schema,
     status,
     token,
+    top,
     version,
 )
 from pygateway.cli.failure import CommandFailed, Exit
@@ -52,6 +57,9 @@ COMMANDS = (
     key,
     revoke,
     status,
+    top,
+    explain,
+    log_level,
     reload,
     drain,
     schema,

@@ -60,41 +60,73 @@ def ask(
     body: object = None,
     deadline: float = DEADLINE,
 ) -> Answer:
-    """Send one request to the admin server.
+    """Send one request to the admin server that `arguments` name.
 
     Raises:
         CommandFailed: It cannot be reached, or refuses.
     """
-    address, token = _find(arguments)
-    headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    payload = None
-    if body is not None:
-        payload = json.dumps(body).encode("ascii")
-        headers["Content-Type"] = "application/json"
-    connection = _connection(address, deadline)
-    try:
-        connection.request(method, path, payload, headers)
-        response = connection.getresponse()
-        answer = Answer(response.status, json.loads(response.read(MOST_ANSWER)))
-    except OSError as error:
-        reason = error.strerror or visible(str(error))
-        raise CommandFailed(f"cannot ask the admin server at {address}: {reason}") from None
-    except (http.client.HTTPException, ValueError):
-        raise CommandFailed(f"what answers at {address} is no admin server") from None
-    finally:
-        connection.close()
-    if answer.status >= 400:
-        raise CommandFailed(_explained(answer))
-    return answer
+    return find_admin(arguments).ask(method, path, body, deadline)
 
 
-def _find(arguments: argparse.Namespace) -> tuple[Address, str | None]:
-    """Give address and token of the admin server."""
+@dataclass(frozen=True)
+class AdminClient:
+    """Asks one admin server.
+
+    Attributes:
+        address: Where it is.
+        token: What it wants to see, if anything.
+    """
+
+    address: Address
+    token: str | None
+
+    def ask(
+        self, method: str, path: str, body: object = None, deadline: float = DEADLINE
+    ) -> Answer:
+        """Send one request.
+
+        Raises:
+            CommandFailed: It cannot be reached, or refuses.
+        """
+        answer = self._exchange(method, path, body, deadline)
+        if answer.status >= 400:
+            raise CommandFailed(_explained(answer))
+        return answer
+
+    def _exchange(self, method: str, path: str, body: object, deadline: float) -> Answer:
+        headers = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
+        payload = None
+        if body is not None:
+            payload = json.dumps(body).encode("ascii")
+            headers["Content-Type"] = "application/json"
+        connection = _connection(self.address, deadline)
+        try:
+            connection.request(method, path, payload, headers)
+            response = connection.getresponse()
+            return Answer(response.status, json.loads(response.read(MOST_ANSWER)))
+        except OSError as error:
+            reason = error.strerror or visible(str(error))
+            raise CommandFailed(
+                f"cannot ask the admin server at {self.address}: {reason}"
+            ) from None
+        except (http.client.HTTPException, ValueError):
+            raise CommandFailed(f"what answers at {self.address} is no admin server") from None
+        finally:
+            connection.close()
+
+
+def find_admin(arguments: argparse.Namespace) -> AdminClient:
+    """Find the admin server, by `--admin` or the configuration.
+
+    Raises:
+        CommandFailed: There is none, or nobody says where.
+    """
     if arguments.admin is not None:
         try:
-            return Address.parse(arguments.admin), os.environ.get(TOKEN_VARIABLE)
+            address = Address.parse(arguments.admin)
         except ValueError as error:
             raise CommandFailed(f"--admin: {error}", Exit.USAGE) from None
+        return AdminClient(address, os.environ.get(TOKEN_VARIABLE))
     path = find_file(arguments.config, os.environ)
     admin: Admin | None = load_or_report(lambda: load(path, os.environ)).admin
     if admin is None:
@@ -103,7 +135,8 @@ def _find(arguments: argparse.Namespace) -> tuple[Address, str | None]:
         )
     if admin.address.path is None and admin.address.port == 0:
         raise CommandFailed("the admin server's port is a random one: give --admin HOST:PORT")
-    return admin.address, None if admin.token is None else admin.token.get_secret_value()
+    token = None if admin.token is None else admin.token.get_secret_value()
+    return AdminClient(admin.address, token)
 
 
 class _UnixConnection(http.client.HTTPConnection):

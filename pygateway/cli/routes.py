@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from pygateway._core import Gate
 from pygateway.cli.configuration import add_file_argument, load_found
@@ -17,6 +16,7 @@ from pygateway.cli.failure import CommandFailed, Exit
 from pygateway.cli.output import Style, print_json, print_table, visible
 from pygateway.config import Config, Route, RouteAuth
 from pygateway.config.gate_specification import gate_specification
+from pygateway.config.syntax.requests import split_request_url
 
 CLIENT = "127.0.0.1"
 """Where the request of `match` is said to come from."""
@@ -155,44 +155,34 @@ def explain(config: Config, method: str, url: str, header_lines: list[str]) -> d
     Raises:
         CommandFailed: The URL or a header cannot be read.
     """
-    headers = [_header(line) for line in header_lines]
-    parts = urlsplit(url)
-    if parts.scheme not in {"", "http", "https"} or (parts.scheme and not parts.netloc):
-        raise CommandFailed(f"not a URL of http or https: {visible(url)}", Exit.USAGE)
-    host, target = _split(url, parts.scheme)
+    lines = [read_header(line) for line in header_lines]
+    try:
+        secure, host, target = split_request_url(url)
+    except ValueError as error:
+        shown = visible(url)
+        hint = "" if "://" in url else f"; did you mean http://{shown}?"
+        raise CommandFailed(f"{error}: {shown!r}{hint}", Exit.USAGE) from None
+    headers = [(name.encode(), value.encode()) for name, value in lines]
     if all(name.lower() != b"host" for name, _ in headers):
         headers.insert(0, (b"Host", (host or "localhost").encode()))
     gate = Gate(gate_specification(config), os.urandom(32))
-    peer = gate.peer(CLIENT, parts.scheme == "https")
+    peer = gate.peer(CLIENT, secure)
     answer: dict[str, Any] = json.loads(
         gate.explain(method.encode(), target.encode(), headers, peer)
     )
     return answer
 
 
-def _split(url: str, scheme: str) -> tuple[str, str]:
-    """Split a URL into host and target. The gate alone says what a path means: it stays as written.
+def read_header(line: str) -> tuple[str, str]:
+    """Split `Name: value`.
 
     Raises:
-        CommandFailed: It is neither a URL nor a path.
+        CommandFailed: It is no header.
     """
-    if not scheme:
-        if not url.startswith(("/", "*")):
-            shown = visible(url)
-            message = f"neither a URL nor a path: {shown!r}; did you mean http://{shown}?"
-            raise CommandFailed(message, Exit.USAGE)
-        return "", url
-    rest = url[len(scheme) + 3 :]
-    end = next((at for at, character in enumerate(rest) if character in "/?#"), len(rest))
-    target = rest[end:]
-    return rest[:end], target if target.startswith("/") else f"/{target}"
-
-
-def _header(line: str) -> tuple[bytes, bytes]:
     name, colon, value = line.partition(":")
     if not colon or not name:
         raise CommandFailed(f"-H takes 'Name: value', not {visible(line)!r}", Exit.USAGE)
-    return name.encode(), value.strip().encode()
+    return name, value.strip()
 
 
 def _print(config: Config, explanation: dict[str, Any]) -> None:

@@ -9,9 +9,23 @@ from typing import Any
 
 from pygateway.cli.admin_client import add_admin_arguments, ask
 from pygateway.cli.output import Style, print_json, print_table, visible
+from pygateway.cli.top_screen import NOTHING, number, percent
 
 DECISIONS = ("admitted", "refused", "shadowed", "uncounted", "unavailable", "crowded")
 """What is counted of each policy, in the order in which it is shown."""
+
+
+SPANS = ("1m", "5m", "15m")
+"""Over how long rates are told, the shortest first."""
+
+ROUTES = (
+    "ROUTE",
+    "REQUESTS",
+    "ERRORS",
+    *(f"{what}/{span}" for span in SPANS for what in ("RATE", "5XX")),
+)
+
+UPSTREAMS = ("UPSTREAM", "ENDPOINT", "WEIGHT", "STATE", "ACTIVE", "IDLE", "QUEUED")
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -45,6 +59,11 @@ def handle(arguments: argparse.Namespace) -> int:
     limits = status.get("rate_limits", {"policies": {}, "store": None})
     if limits["policies"]:
         print(_limits(limits["store"]))
+    traffic = status.get("traffic")
+    if traffic is not None:
+        print(_traffic(traffic))
+    if status.get("access_log") is not None:
+        print(_access_log(status["access_log"]))
     print()
     print_table(("WORKER", "PID", "STATE", "CONNECTIONS"), _workers(status["workers"]))
     providers = list(_providers(status["workers"]))
@@ -54,6 +73,12 @@ def handle(arguments: argparse.Namespace) -> int:
     if limits["policies"]:
         print()
         print_table(("POLICY", *map(str.upper, DECISIONS)), _policies(limits["policies"]))
+    if traffic is not None and traffic["routes"]:
+        print()
+        print_table(ROUTES, _routes(traffic["routes"]))
+    if status.get("upstreams"):
+        print()
+        print_table(UPSTREAMS, _upstreams(status["upstreams"]))
     return 0
 
 
@@ -83,6 +108,61 @@ def _limits(store: dict[str, Any] | None) -> str:
         return f"rate limits counted in Redis, which is away; {known}"
     gateways = store["gateways"]
     return f"rate limits counted in Redis, by {gateways} gateway{'s' * (gateways != 1)}; {known}"
+
+
+def _traffic(traffic: dict[str, Any]) -> str:
+    rates = ", ".join(
+        f"{number(rate['requests_per_second'])}/s over {span}"
+        for span, rate in _spans(traffic["rates"])
+    )
+    text = f"{traffic['requests']} requests, {traffic['active']} under way; {rates}"
+    errors = [
+        f"{percent(rate['error_rate'])} over {span}"
+        for span, rate in _spans(traffic["rates"])
+        if rate["error_rate"]
+    ]
+    return f"{text}; errors {', '.join(errors)}" if errors else text
+
+
+def _spans(rates: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    return [(span, rates[span]) for span in SPANS if span in rates]
+
+
+def _routes(routes: dict[str, dict[str, Any]]) -> Iterator[tuple[str, ...]]:
+    for name, route in routes.items():
+        rates = [route["rates"].get(span, {}) for span in SPANS]
+        cells = [
+            text
+            for rate in rates
+            for text in (
+                number(rate.get("requests_per_second", 0.0)),
+                percent(rate.get("error_rate")),
+            )
+        ]
+        yield name or "(none)", str(route["requests"]), str(route["errors"]), *cells
+
+
+def _access_log(log: dict[str, Any]) -> str:
+    where = "no access log" if log["path"] is None else f"access log to {visible(log['path'])}"
+    text = f"{where}: {log['written_lines']} lines"
+    if log["lost_lines"]:
+        text += f", {log['lost_lines']} lost"
+    return text if log["problem"] is None else f"{text}; {visible(log['problem'])}"
+
+
+def _upstreams(upstreams: list[dict[str, Any]]) -> Iterator[tuple[str, ...]]:
+    for upstream in upstreams:
+        for endpoint in upstream["endpoints"]:
+            unknown = NOTHING if not upstream["workers"] else None
+            state = "ok" if endpoint["reachable"] else "unreachable"
+            counts = (str(endpoint[name]) for name in ("active", "idle", "queued"))
+            yield (
+                upstream["name"],
+                endpoint["endpoint"],
+                str(endpoint["weight"]),
+                unknown or state,
+                *counts,
+            )
 
 
 def _policies(policies: dict[str, dict[str, int]]) -> Iterator[tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""`revoke`, `status`, `reload` and `drain` against a real admin server."""
+"""The commands that ask a running gateway, against a real admin server."""
 
 from __future__ import annotations
 
@@ -111,6 +111,7 @@ def status(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever JSON ha
         ],
         "revocations": {"entries": 3, "maximum": 10, "file": None, "redis": None},
         "rate_limits": {"policies": {}, "store": None},
+        "traffic": {"requests": 0, "active": 0, "rates": {}, "routes": {}},
         **changes,
     }
 
@@ -237,3 +238,154 @@ def test_nobody_there_and_no_address(run: Run, tmp_path: Path) -> None:
     outcome = run("status", "--admin", f"unix:{tmp_path}/nowhere")
     assert (outcome.code, "No such file" in outcome.err) == (1, True)
     assert run("status", "--admin", "nonsense").code == 2
+
+
+RATE = {"requests_per_second": 12.34, "error_rate": 0.05}
+QUIET = {"requests_per_second": 0.0, "error_rate": None}
+RATES = {"1m": RATE, "5m": QUIET, "15m": QUIET}
+
+
+def test_status_tells_of_traffic_and_upstreams(run: Run, admin: Serving, at: list[str]) -> None:
+    traffic = {
+        "requests": 1234,
+        "active": 5,
+        "rates": RATES,
+        "routes": {"users": {"requests": 1200, "errors": 7, "rates": RATES}},
+    }
+    endpoint = {"endpoint": "http://a.test", "weight": 2, "active": 3, "idle": 4, "queued": 5}
+    upstreams = [
+        {
+            "name": "app",
+            "workers": 1,
+            "endpoints": [{**endpoint, "reachable": True}, {**endpoint, "reachable": False}],
+        }
+    ]
+    log = {"path": "stdout", "problem": "disk full\x1b", "written_lines": 7, "lost_lines": 2}
+    text = shown(admin, run, at, status(traffic=traffic, upstreams=upstreams, access_log=log))
+    assert "access log to stdout: 7 lines, 2 lost; disk full\\x1b\n" in text
+    expected = "12.3/s over 1m, 0/s over 5m, 0/s over 15m; errors 5.0% over 1m\n"
+    assert f"1234 requests, 5 under way; {expected}" in text
+    assert "users  1200      7       12.3     5.0%    0        -       0         -\n" in text
+    assert "app       http://a.test  2       ok           3       4     5\n" in text
+    assert "app       http://a.test  2       unreachable  3       4     5\n" in text
+
+
+def test_the_level_of_the_log(run: Run, admin: Serving, at: list[str]) -> None:
+    assert run("log-level", *at).out == "info\n"
+    assert run("log-level", "debug", *at).out == "debug (configured: info)\n"
+    assert admin.control.level == "debug"
+    assert json.loads(run("log-level", "--json", *at).out)["configured"] == "info"
+    assert run("log-level", "loud", *at).code == 2
+
+
+def explanation(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever JSON has
+    limit = {
+        "policy": "per-ip",
+        "verdict": "admitted",
+        "shadow": False,
+        "cost": 1,
+        "quota": 5,
+        "window_seconds": 1.0,
+        "remaining": 3,
+        "reset_seconds": 0.5,
+        "retry_seconds": 2.0,
+        "concurrency": 7,
+        "in_flight": 2,
+    }
+    endpoints = [
+        {"endpoint": "http://a.test", "weight": 1, "reachable": True, "load": 0},
+        {"endpoint": "http://b.test", "weight": 1, "reachable": False, "load": 0},
+    ]
+    return {
+        "worker": 0,
+        "outcome": "forward",
+        "status": None,
+        "reason": "forward: to the upstream of the route",
+        "route": "users",
+        "candidates": [{"route": "all", "why_not": "outranked"}],
+        "canonical_path": "/users/1",
+        "client": "192.0.2.7",
+        "providers": ["main"],
+        "credential": {"verdict": "accepted", "subject": "ada\x1b", "issuer": "me"},
+        "limits": [limit],
+        "refusal": None,
+        "answer": None,
+        "upstream": {
+            "name": "users",
+            "endpoint": "http://a.test",
+            "shares": [],
+            "endpoints": endpoints,
+            "attempts": 2,
+            "timeouts": {},
+        },
+        "request": {
+            "line": "GET /1 HTTP/1.1",
+            "headers": [["Host", "a.test"], ["X-New", "1"], ["X-Changed", "2"]],
+            "target_changed": True,
+            "added": ["x-new"],
+            "removed": ["x-old"],
+            "changed": ["x-changed"],
+        },
+        **changes,
+    }
+
+
+def test_explain_tells_the_way_of_a_request(run: Run, admin: Serving, at: list[str]) -> None:
+    admin.control.explained = explanation()
+    outcome = run("explain", "GET", "http://a.test/users/1", "-H", "X-Old: 1", *at)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.splitlines() == [
+        "forward: to the upstream of the route",
+        "route: users",
+        "path as routed: /users/1",
+        "client: 192.0.2.7",
+        "credential: accepted, issuer me, subject ada\\x1b",
+        "limit per-ip: admitted, 3 of 5 left, 2 of 7 in flight, again in 2.0 s",
+        "upstream: users, next http://a.test; cannot be reached: http://b.test",
+        "head for the upstream:",
+        "  GET /1 HTTP/1.1",
+        "  Host: a.test",
+        "+ X-New: 1",
+        "~ X-Changed: 2",
+        "- x-old",
+    ]
+    (asked,) = admin.control.asked
+    assert [list(field) for field in asked["headers"]] == [["Host", "a.test"], ["X-Old", "1"]]
+
+
+def test_explain_fails_where_the_request_would(run: Run, admin: Serving, at: list[str]) -> None:
+    refusal = {
+        "name": "token-missing",
+        "detail": "None.",
+        "headers": [["WWW-Authenticate", "Bearer"]],
+        "violated": [],
+    }
+    admin.control.explained = explanation(
+        outcome="reject", status=401, refusal=refusal, credential=None, upstream=None, request=None
+    )
+    outcome = run("explain", "GET", "/users/1", "--client", "192.0.2.7", *at)
+    assert outcome.code == 1
+    assert outcome.out.startswith("reject 401: ")
+    assert "credential: none, of main\n" in outcome.out
+    assert "  WWW-Authenticate: Bearer\n" in outcome.out
+    assert admin.control.asked[0]["client"] == "192.0.2.7"
+
+
+def test_explain_says_what_would_be_asked_for(run: Run, admin: Serving, at: list[str]) -> None:
+    open_question = {"verdict": "unverified", "open": "key", "provider": "main", "key_id": "k1"}
+    admin.control.explained = explanation(
+        outcome="unverified", credential=open_question, upstream=None, request=None
+    )
+    outcome = run("explain", "GET", "/users/1", *at)
+    assert outcome.code == 1
+    expected = "of main, the issuer would be asked for its keys first, key k1\n"
+    assert f"credential: {expected}" in outcome.out
+    assert json.loads(run("explain", "GET", "/", "--json", *at).out)["outcome"] == "unverified"
+
+
+@pytest.mark.parametrize("words", [["GET", "a.test"], ["GET", "/", "-H", "nonsense"], ["GET"]])
+def test_explain_of_no_request_is_wrong_usage(
+    run: Run, admin: Serving, at: list[str], words: list[str]
+) -> None:
+    assert run("explain", *words, *at).code == 2
+    assert admin.control.asked == []
