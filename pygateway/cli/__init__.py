@@ -1,11 +1,13 @@
 """The command line: one module for each command, and what they share.
 
     demo run proxy echo      serve until a signal ends them
+    bench            measures a running gateway
     token key                make credentials
     revoke status top explain log-level reload drain    ask the admin server of a running gateway
     check routes schema version      answer and end
     configuration    finds and loads the configuration, and reports what is wrong with it
     problems         renders problems as text, JSON or annotations
+    benching         what `bench` does once it is asked to
     minting          what `token` and `key` share
     admin_client     talks to the admin server
     serving          runs the supervisor
@@ -26,6 +28,7 @@ import sys
 from collections.abc import Sequence
 
 from pygateway.cli import (
+    bench,
     check,
     demo,
     drain,
@@ -62,6 +65,7 @@ COMMANDS = (
     log_level,
     reload,
     drain,
+    bench,
     schema,
     version,
 )

@@ -12,7 +12,7 @@ from tests.toys.program import PYGATEWAY
 
 COMMANDS = (
     *("demo", "run", "proxy", "echo", "check", "routes", "token", "key", "revoke", "status"),
-    *("reload", "drain", "schema", "version"),
+    *("reload", "drain", "bench", "schema", "version"),
 )
 
 
@@ -57,6 +57,14 @@ def test_a_reader_that_has_had_enough_is_no_traceback() -> None:
     )
     assert done.stderr == b""
     assert done.stdout.splitlines()[-1] in {b"0", b"1"}
+
+
+def test_the_load_of_bench_is_loaded_for_bench_alone() -> None:
+    code = (
+        "import sys; from pygateway.cli import main; main(['version']);"
+        " sys.exit(any(name.startswith('pygateway.bench') for name in sys.modules))"
+    )
+    subprocess.run([sys.executable, "-P", "-c", code], timeout=PATIENCE, check=True)
 
 
 def test_an_interrupt_is_no_traceback(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
