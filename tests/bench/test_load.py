@@ -260,6 +260,12 @@ def test_a_gateway(start_upstream: StartUpstream, start_gateway: StartGateway) -
     assert (tally.requests, tally.statuses, tally.errors) == (100, {200: 100}, 0)
 
 
+def test_a_name_with_several_addresses(start_upstream: StartUpstream) -> None:
+    """`localhost` is ::1 as well on most machines, and nobody listens there."""
+    _, port = start_upstream().address
+    assert total(measure(plan(("localhost", port)))).answered == 100
+
+
 def test_a_unix_socket(start_upstream: StartUpstream, tmp_path: Path) -> None:
     path = tmp_path / "s"
     upstream = start_upstream(listener=listening(path))
