@@ -21,6 +21,8 @@ from typing import cast
 
 import uvloop
 
+from benches.pace import Pace
+
 
 @dataclass
 class Work:
@@ -54,8 +56,9 @@ class Work:
 class Client(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, work: Work, phase: float) -> None:
+    def __init__(self, work: Work, phase: float, pace: Pace | None) -> None:
         self.work = work
+        self.pace = pace
         self.closed = asyncio.get_running_loop().create_future()
         self._left = 0
         self._head = b""
@@ -93,9 +96,8 @@ class Client(asyncio.Protocol):
             self.closed.set_result(None)
 
     def _send_when_due(self) -> None:
-        wait = self._due - time.perf_counter() if self.work.interval else 0
-        if wait > 0:
-            asyncio.get_running_loop().call_later(wait, self._send)
+        if self.pace is not None and self._due > time.perf_counter():
+            self.pace.at(self._due, self._send)
         else:
             self._send()
 
@@ -107,16 +109,31 @@ class Client(asyncio.Protocol):
             self.transport.write(request)
 
 
+def read_requests(data: bytes) -> list[bytes]:
+    """Take a file of requests apart, each of which is behind its length on a line of its own."""
+    requests = []
+    while data:
+        length, _, data = data.partition(b"\n")
+        requests.append(data[: int(length)])
+        data = data[int(length) :]
+    return requests
+
+
 async def run(host: str, port: int, work: Work, connections: int) -> dict[str, float]:
     loop = asyncio.get_running_loop()
-    clients = [Client(work, number / connections) for number in range(connections)]
+    pace = Pace() if work.interval else None
+    clients = [Client(work, number / connections, pace) for number in range(connections)]
+    began = time.perf_counter()
     for client in clients:
         await loop.create_connection(lambda client=client: client, host, port)  # type: ignore[misc]
     patience = work.until - time.perf_counter() + 10
     await asyncio.wait_for(asyncio.gather(*(client.closed for client in clients)), patience)
+    if pace is not None:
+        pace.close()
     seconds = sorted(work.seconds)
     return {
         "answered": len(seconds),
+        "seconds": time.perf_counter() - began,
         "failed": work.failed,
         "p50_ms": seconds[len(seconds) // 2] * 1000,
         "p99_ms": seconds[len(seconds) * 99 // 100] * 1000,
@@ -133,7 +150,12 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rate", type=float, help="requests per second in all (default: closed)")
     parser.add_argument("--tokens", type=Path, help="file with a bearer token per line, in turn")
-    parser.add_argument("--once", action="store_true", help="each token once, then stop")
+    parser.add_argument(
+        "--requests",
+        type=Path,
+        help="file with whole requests instead, each behind its length on a line of its own",
+    )
+    parser.add_argument("--once", action="store_true", help="each request once, then stop")
     parser.add_argument("--status", default="200", help="status that answers must have")
     options = parser.parse_args()
     uvloop.install()
@@ -143,6 +165,8 @@ def main() -> None:
     )
     tokens = options.tokens.read_text().split() if options.tokens else []
     requests = [f"{start}Authorization: Bearer {token}\r\n\r\n".encode() for token in tokens]
+    if options.requests:
+        requests = read_requests(options.requests.read_bytes())
     work = Work(
         requests or [f"{start}\r\n".encode()],
         time.perf_counter() + options.seconds,
