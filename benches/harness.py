@@ -70,8 +70,9 @@ def family(pid: int) -> list[int]:
     """`pid` and its descendants."""
     members = [pid]
     for task in Path(f"/proc/{pid}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            members += family(int(child))
+        with contextlib.suppress(FileNotFoundError):  # a thread that has just ended
+            for child in (task / "children").read_text().split():
+                members += family(int(child))
     return members
 
 

@@ -1,0 +1,1 @@
+"""PyGateway beside other gateways, on the same work: see `README.md`."""
