@@ -7,6 +7,7 @@
 #   make test-large   transfers of 2 GiB through nginx, with the memory that they take (needs nginx)
 #   make lint    every check of the sources
 #   make bench   the benchmarks
+#   make peers   other gateways on the same work (PEERS=--quick: in ten minutes; needs two cores, Debian)
 #   make clean   back to what was cloned
 #
 # Needed: Python 3.11 or later with venv, Rust 1.88 or later, a C linker, make.
@@ -34,7 +35,7 @@ PARALLEL ?= -n auto --dist worksteal
 
 need = { echo "make: $(1)" >&2; exit 1; }
 
-.PHONY: help setup build run test test-large lint bench clean
+.PHONY: help setup build run test test-large lint bench peers clean
 .DELETE_ON_ERROR:
 
 help:
@@ -67,6 +68,9 @@ lint: setup
 
 bench: setup
 	$(BIN)/python -m pytest benches --benchmark-only
+
+peers: setup
+	$(BIN)/python -m benches.peers $(PEERS)
 
 clean:
 	rm -rf $(VENV) target dist pygateway/*.so .benchmarks .coverage .coverage.* .hypothesis \
