@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-PATIENCE = 10.0
+PATIENCE = 15.0
 """Seconds until a test gives up waiting. Long, because a loaded machine is not a bug."""
 
 

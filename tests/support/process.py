@@ -56,8 +56,14 @@ class GatewayProcess:
         self._reader.start()
 
     def __enter__(self) -> Self:
-        wait(self._ready, "the gateway's readiness")
-        assert self.addresses, "".join(self.log)
+        try:
+            wait(self._ready, "the gateway's readiness")
+            assert self.addresses, "".join(self.log)
+        except BaseException:
+            # It is not entered, so it would not be left either.
+            self._process.kill()
+            self._process.wait(PATIENCE)
+            raise
         return self
 
     def __exit__(

@@ -77,6 +77,8 @@ fn whoever_reads_while_others_write_sees_whole_ones() {
             scope.spawn(move || {
                 for number in (first..).step_by(2).map(|number: u32| number % 1000) {
                     arena.set_exemplar(0, 0, &exemplar(number));
+                    // Else one is always being written, and nearly none is whole.
+                    thread::yield_now();
                     if is_over.load(Ordering::Relaxed) {
                         break;
                     }
@@ -84,7 +86,9 @@ fn whoever_reads_while_others_write_sees_whole_ones() {
             });
         }
         let mut seen = 0;
-        for _ in 0..200_000 {
+        let mut reads = 0;
+        while reads < 200_000 || (seen == 0 && reads < 1_000_000_000) {
+            reads += 1;
             if let Some(found) = arena.exemplar(0, 0) {
                 let number = (found.trace_id >> 96) as u32;
                 assert_eq!(found, exemplar(number));
