@@ -7,6 +7,7 @@ the upstream share another. Quoted is the processor time of the gateway's proces
 that the supervisor, which writes the log, and the threads that export spans are in it.
 
 --before  a checkout of an earlier version, whose module is built, to be measured beside
+--only    variants whose names begin so
 """
 
 from __future__ import annotations
@@ -83,6 +84,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--before", type=Path)
+    parser.add_argument("--only", action="append", help="names of variants, beginnings of them")
     options = parser.parse_args()
     cores = sorted(os.sched_getaffinity(0))
     theirs, ours = cores[0], cores[-1]
@@ -111,7 +113,8 @@ def main() -> None:
             there = ("env", f"--chdir={folder_before}", f"PYTHONPATH={folder_before}")
             start("before", {}, *there)
         for name, keys in variants(folder, endpoint).items():
-            start(name, keys)
+            if options.only is None or name.startswith(tuple(options.only)):
+                start(name, keys)
         figures: dict[str, list[float]] = {name: [] for name in gateways}
         for turn in range(options.rounds + 1):
             for name in gateways if turn % 2 else reversed(gateways):

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from time import monotonic, time
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pygateway._core import ProtocolError
@@ -401,17 +401,18 @@ class Exchange:
             UpstreamProtocolViolation: The head breaks a guard.
         """
         # A client that was not told to go on may send its body or its next request: nobody knows.
-        close = self.story.draining or (
+        story = self.story
+        close = story.draining or (
             not self.request_done and self.decision.expects_continue and not self.request_bytes
         )
         forward = self.forward
-        self.answered = monotonic()
+        answered = self.answered = monotonic()
         try:
-            rewritten = forward.read_response(head, time(), close)
+            rewritten = forward.read_response(head, answered + story.sweep.epoch, close)
         except ProtocolError as error:
             self.answered = 0.0
             raise _violation(error) from None
-        if self.story.server_timing:
+        if story.server_timing:
             rewritten = with_server_timing(rewritten, self)
         self.response_started = True
         self.upstream_head = head

@@ -153,7 +153,8 @@ class Proxy:
         """Take a request whose head is complete."""
         client = exchange.client
         try:
-            decision = exchange.decision = self.gate.decide_head(head, client.peer, time())
+            now = exchange.began + self.sweep.epoch
+            decision = exchange.decision = self.gate.decide_head(head, client.peer, now)
             length = decision.body_length
             if length:
                 exchange.request_done = False

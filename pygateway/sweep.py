@@ -9,6 +9,7 @@ therefore met up to two ticks late and never early.
 from __future__ import annotations
 
 import asyncio
+from time import monotonic, time
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -40,15 +41,19 @@ class Sweep:
     Attributes:
         now: The loop's time in seconds at the last tick. Deadlines are set from it, one tick
             later than asked for, so that coarseness never shortens a wait.
+        epoch: What to add to `time.monotonic()` to get Unix seconds, as of the last tick. Whoever
+            has taken the one time for its durations need not take the other one too; when the
+            system's clock is set, this follows within a tick.
     """
 
-    __slots__ = ("_chores", "_handle", "_loop", "now", "waiters")
+    __slots__ = ("_chores", "_handle", "_loop", "epoch", "now", "waiters")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
         self._handle: asyncio.TimerHandle | None = None
         self._chores: list[Chore] = []
         self.now = loop.time() + TICK
+        self.epoch = time() - monotonic()
         self.waiters: set[Waiter] = set()
 
     def start(self) -> None:
@@ -70,6 +75,7 @@ class Sweep:
         self._handle = self._loop.call_later(TICK, self._visit)
         now = self._loop.time()
         self.now = now + TICK
+        self.epoch = time() - monotonic()
         expired = [
             waiter
             for waiter in self.waiters

@@ -1,4 +1,7 @@
 import asyncio
+import time
+
+import pytest
 
 from pygateway.sweep import NEVER, TICK, Sweep
 
@@ -113,3 +116,16 @@ def test_one_whose_visit_fails_does_not_keep_the_others_from_theirs() -> None:
         assert last.aborted
 
     asyncio.run(scenario())
+
+
+def test_the_epoch_follows_the_clock_that_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def run() -> None:
+        sweep = Sweep(asyncio.get_running_loop())
+        assert abs(sweep.epoch + time.monotonic() - time.time()) < 1
+        monkeypatch.setattr("pygateway.sweep.time", lambda: time.time() + 3600)
+        sweep.start()
+        await next_tick(sweep)
+        sweep.stop()
+        assert abs(sweep.epoch + time.monotonic() - time.time() - 3600) < 1
+
+    asyncio.run(run())
