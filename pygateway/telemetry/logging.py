@@ -11,7 +11,8 @@ on; at `debug`, from what they hold for information on. Few of a kind pass (`Rep
 The level can be changed while the program runs, for loggers that exist as well. No line is written
 for a request that goes well.
 
-Logging never raises: a reader of the log that has gone away must not end the gateway.
+Logging never raises and never waits: a reader of the log that has gone away, or stands still, must
+not end the gateway, or make it stand still.
 """
 
 from __future__ import annotations
@@ -20,7 +21,6 @@ import asyncio
 import contextlib
 import json
 import logging
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TextIO, cast
@@ -29,6 +29,7 @@ import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
 from pygateway.telemetry.repeats import Repeats
+from pygateway.telemetry.standard_error import standard_error
 
 LEVELS: Final[Mapping[str, int]] = {
     "debug": logging.DEBUG,
@@ -88,7 +89,7 @@ def configure_logging(
         form: `json`, `console`, or `auto`.
         context: Members of every line, such as the worker's slot.
     """
-    _setting.stream = sys.stderr if stream is None else stream
+    _setting.stream = standard_error(_tell_of_loss) if stream is None else stream
     _setting.colours = not environment.get("NO_COLOR")
     _setting.context = context
     root = logging.getLogger()
@@ -107,6 +108,10 @@ def adjust_logging(*, level: str | None = None, form: str | None = None) -> None
         logging.getLogger().setLevel(_of_libraries(_setting.threshold))
     if form is not None and _setting.stream is not None:
         _set_form(_setting.stream, form, _setting.context or {})
+
+
+def _tell_of_loss(lines: int) -> None:
+    get_logger().error("log lost lines", lines=lines)
 
 
 def is_debugging() -> bool:
