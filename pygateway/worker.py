@@ -3,11 +3,11 @@
     python -m pygateway.worker
 
 The supervisor starts it with a channel (`pygateway.channel`) as standard input. The worker takes
-its configuration from there, builds the gateway, says that it is ready and serves until it is
-told to stop: by TERM or INT, or by the end of the channel, which means that the supervisor is
-gone. Then it drains; a second signal ends it at once. Meanwhile it takes revocations, from the
-channel and, where there is one, from Redis. Its lines of the access log are the supervisor's to
-write; when that is gone, it writes what is left of them itself.
+its configuration from there, builds the gateway, says that it is ready and serves until it is told
+to stop: by TERM or INT, or by the end of the channel, which means that the supervisor is gone. Then
+it drains; a second signal ends it at once. HUP, USR1 and USR2 are for the supervisor. Meanwhile it
+takes revocations, from the channel and, where there is one, from Redis. Its lines of the access log
+are the supervisor's to write; when that is gone, it writes what is left of them itself.
 """
 
 from __future__ import annotations
@@ -102,12 +102,23 @@ lane there, and the ring for lines of the access log."""
 
 def main(build: Build = Gateway) -> int:
     """Run a worker; give the exit code."""
+    _ignore_signals()
     connection = _take_channel()
     if connection is None:
         print("pygateway.worker is started by `pygateway run`, not by hand", file=sys.stderr)
         return 2
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(_work(connection, build))
+
+
+def _ignore_signals() -> None:
+    """Leave alone what is for the supervisor.
+
+    Who asks all processes of a service to load or to open something again (`systemctl kill
+    --signal=USR1`, pkill) does not mean to end this one.
+    """
+    for number in (signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _take_channel() -> socket.socket | None:

@@ -186,6 +186,21 @@ def test_a_signal_drains(number: signal.Signals) -> None:
         assert worker.exit_code() == 0
 
 
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2])
+def test_a_signal_that_is_for_the_supervisor_ends_nothing(number: signal.Signals) -> None:
+    with started() as worker:
+        worker.launch(toy("serves"))
+        with worker.connect() as connection:
+            hold(connection)
+            worker.process.send_signal(number)
+            # Signals are delivered in the order of their numbers, and this one is the highest.
+            worker.process.send_signal(signal.SIGTERM)
+            assert worker.receive() == {"kind": "draining"}
+            connection.sendall(b"go\n")
+            assert connection.recv(100) == b"done\n"
+        assert worker.exit_code() == 0
+
+
 def test_its_last_words_are_a_report_that_nobody_asked_for() -> None:
     with started(REAL) as worker:
         limits = "rate_limits: {all: {by: global, quota: 5, window: 1h}}"
