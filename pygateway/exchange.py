@@ -169,8 +169,8 @@ class Timeouts(Protocol):
 
 
 CLIENT_CLOSED_REQUEST = "client-closed-request"
-"""The problem of a request whose client has left before it was answered in full. Nobody is told; it
-is for the log."""
+"""The problem of a request whose client has left before it was answered in full, or has not taken
+its answer. Nobody is told; it is for the log."""
 
 CLIENT_CLOSED_STATUS = 499
 """The status of a request whose client has left before anything was sent to it, as nginx has it."""
@@ -208,6 +208,7 @@ class Exchange:
         "began",
         "client",
         "client_left",
+        "client_slow",
         "concluded",
         "corked",
         "decision",
@@ -274,7 +275,7 @@ class Exchange:
         self.upstream_state = self.decision = None
         self.sent = self.answered = self.written = 0.0
         self.response_started = self.discarding = self.finished = self.client_left = False
-        self.upstream_slow = self.quiet = self.corked = self.concluded = False
+        self.client_slow = self.upstream_slow = self.quiet = self.corked = self.concluded = False
         self.phase = CONNECTING
         self.tries = self.request_bytes = self.response_bytes = self.moved_at_check = 0
         self.tried: set[object] | None = None
@@ -506,6 +507,7 @@ class Exchange:
 
     def client_writable(self, *, writable: bool) -> None:
         """The client keeps up again, or no longer does: read its upstream accordingly."""
+        self.client_slow = not writable
         if self.upstream is not None:
             self.upstream.read(wanted=writable)
             if writable and self.phase == STREAMING:

@@ -41,6 +41,7 @@ from pygateway.errors import (
 )
 from pygateway.exchange import (
     AUTHENTICATING,
+    CLIENT_CLOSED_REQUEST,
     CLIENT_CLOSED_STATUS,
     CONNECTING,
     FUNDING,
@@ -508,12 +509,7 @@ class Proxy:
         if error.retryable and exchange.tries < exchange.upstream_state.attempts:
             self.retry(exchange)
         elif exchange.response_started:
-            exchange.problem = error.problem
-            if not exchange.response_framing & IN_CHUNKS and exchange.forward.response_length < 0:
-                # Where the end of the connection is the end of the body, only a reset tells.
-                exchange.client.reset()
-            exchange.client.abort()
-            exchange.finish(close=True)
+            self._break_off(exchange, error.problem)
         else:
             close = (
                 self._must_close(exchange)
@@ -521,6 +517,15 @@ class Proxy:
                 or isinstance(error, RequestTimeout | BadRequest)
             )
             self._answer(exchange, error.problem, error.detail, close=close)
+
+    def _break_off(self, exchange: Exchange, name: str) -> None:
+        """End a response that is not complete, so that the client can tell."""
+        exchange.problem = name
+        if not exchange.response_framing & IN_CHUNKS and exchange.forward.response_length < 0:
+            # Where the end of the connection is the end of the body, only a reset tells.
+            exchange.client.reset()
+        exchange.client.abort()
+        exchange.finish(close=True)
 
     def retry(self, exchange: Exchange) -> None:
         """Try again, on a fresh connection and on another endpoint where there is one."""
@@ -615,9 +620,7 @@ class Proxy:
             elif self._moves(exchange):
                 client.final_deadline = now + PROGRESS_INTERVAL
             else:
-                error = self._name_delay(exchange)
-                error.retryable = False
-                self.fail(exchange, error)
+                self._give_up(exchange, is_final=True)
         elif exchange.phase == TUNNELLING:
             client.abort()
         elif exchange.phase == STREAMING and exchange.event_stream and not exchange.quiet:
@@ -625,7 +628,18 @@ class Proxy:
             exchange.quiet = True
             client.deadline = now + exchange.timeouts.tunnel - exchange.timeouts.body_stall
         else:
-            self.fail(exchange, self._name_delay(exchange))
+            self._give_up(exchange)
+
+    def _give_up(self, exchange: Exchange, *, is_final: bool = False) -> None:
+        """Fail because of what has been waited for; `is_final` if there is no time to try again."""
+        if exchange.phase == STREAMING and exchange.client_slow:
+            # It takes nothing of its answer. For its upstream that is as if it had left.
+            exchange.drop_upstream()
+            self._break_off(exchange, CLIENT_CLOSED_REQUEST)
+            return
+        error = self._name_delay(exchange)
+        error.retryable = error.retryable and not is_final
+        self.fail(exchange, error)
 
     def _moves(self, exchange: Exchange) -> bool:
         """Whether bodies have moved fast enough to outlive the total deadline.

@@ -194,6 +194,24 @@ def events_of(gateway: RunningGateway) -> dict[str, int]:
     return {each["event"]: each["count"] for each in gateway.measurements()["upstream_events"]}
 
 
+@pytest.mark.parametrize("key", ["body_stall", "request"])
+def test_a_client_that_does_not_read_is_not_its_upstreams_fault(proxied: Proxied, key: str) -> None:
+    def script(conversation: Conversation) -> None:
+        conversation.request()
+        conversation.send(b"HTTP/1.1 200 OK\r\n\r\n")
+        while True:
+            conversation.send(bytes(1 << 20))
+
+    gateway, upstream = proxied(script, timeouts={key: "200ms"}, limits={"minimum_rate": 1 << 30})
+    with gateway.client(receive_buffer=1 << 16) as client:
+        client.send(request())
+        assert client.head()[0] == 200
+        upstream.ended()
+    line = only(gateway)
+    assert (line["status"], line["problem"]) == (200, "client-closed-request")
+    assert not any(events_of(gateway).values())
+
+
 def test_a_retry_is_one_request(proxied: Proxied) -> None:
     answered = threading.Event()
 
