@@ -128,6 +128,12 @@ class RequestTimeout(ExchangeError):
     problem = "request-timeout"
 
 
+class Draining(ExchangeError):
+    """The gateway ends, and can wait no longer."""
+
+    problem = "draining"
+
+
 class BodyTooLarge(ExchangeError):
     """The request's body is larger than the limit of its route."""
 

@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, cast
 
 from pygateway import problem
 from pygateway.chunked import END, FORBIDDEN_TRAILERS, ChunkedBody, MalformedBody
-from pygateway.errors import BadRequest
-from pygateway.exchange import CHUNKED, PIPELINE_FULL, Exchange
+from pygateway.errors import BadRequest, Draining
+from pygateway.exchange import CHUNKED, PIPELINE_FULL, TUNNELLING, Exchange
 from pygateway.sweep import NEVER
 from pygateway.telemetry import get_logger
 from pygateway.waits import Waits
@@ -393,6 +393,14 @@ class ClientConnection(asyncio.Protocol):
     @property
     def _unsent(self) -> int:
         return self._transport.get_write_buffer_size()
+
+    def cut_off(self) -> None:
+        """The time to drain is over: say so to a client that waits for its answer, and close."""
+        exchange = self._exchange
+        if exchange is None or exchange.phase == TUNNELLING:
+            self.abort()
+        else:
+            self._proxy.fail(exchange, Draining("The gateway ends before it has an answer."))
 
     def drain(self, now: float) -> None:
         """The gateway is shutting down: an idle connection may go after a moment of silence."""

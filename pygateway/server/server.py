@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import sys
 from typing import TYPE_CHECKING, Any, Protocol
@@ -31,6 +32,10 @@ UNSENT_BYTES = 128 * 1024
 # are about to reuse a connection usually do so within a moment; they get their answer together
 # with `Connection: close`, which no client can mistake.
 DRAIN_IDLE_SECONDS = 1.0
+
+# Clients that are told at the end of the drain that they get no answer have this long, in seconds,
+# to read that and to close. What the worker still has to do has half a second in all.
+CUT_OFF_SECONDS = 0.1
 
 
 # From Python 3.13 on the file of a unix socket is removed with its server, unless told otherwise;
@@ -131,7 +136,10 @@ class Server:
         self._listening.clear()
 
     async def drain(self, timeout: float) -> None:
-        """Let every request under way finish, for at most `timeout` seconds; then close all."""
+        """Let every request under way finish, for at most `timeout` seconds; then close all.
+
+        Whoever has no answer by then is told so, and gets a moment to read that.
+        """
         self.stop_listening()
         self.idle = min(self.idle, DRAIN_IDLE_SECONDS)
         now = asyncio.get_running_loop().time()
@@ -140,6 +148,10 @@ class Server:
         try:
             await asyncio.wait_for(self._empty.wait(), timeout)
         except TimeoutError:
+            for connection in tuple(self.connections):
+                connection.cut_off()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._empty.wait(), CUT_OFF_SECONDS)
             self.abort()
 
     def abort(self) -> None:

@@ -11,6 +11,7 @@ import pytest
 from tests.support.client import request
 from tests.support.patience import wait
 from tests.support.upstream import Conversation, answering, ok
+from tests.wire.test_conclusions import only
 
 if TYPE_CHECKING:
     from tests.wire.conftest import Proxied
@@ -114,7 +115,7 @@ def test_nobody_is_let_in_any_more(proxied: Proxied) -> None:
         assert client.response().body == b"finished"
 
 
-def test_what_takes_longer_than_the_drain_is_cut(proxied: Proxied) -> None:
+def test_who_was_not_answered_within_the_drain_is_told_so(proxied: Proxied) -> None:
     def script(conversation: Conversation) -> None:
         conversation.request()
         conversation.until_closed()
@@ -124,5 +125,52 @@ def test_what_takes_longer_than_the_drain_is_cut(proxied: Proxied) -> None:
         client.send(request())
         upstream.next_request()
         gateway.drain(0.3)
+        response = client.response()
+        response.problem("draining")
+        assert (response.status, response.closes) == (503, True)
+        client.ended()
+    upstream.ended()
+    line = only(gateway)
+    assert (line["status"], line["problem"]) == (503, "draining")
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_an_answer_that_takes_longer_than_the_drain_is_not_taken_for_whole(
+    proxied: Proxied, version: str
+) -> None:
+    def script(conversation: Conversation) -> None:
+        conversation.request()
+        conversation.send(b"HTTP/1.1 200 OK\r\n\r\nhalf")
+        conversation.until_closed()
+
+    gateway, upstream = proxied(script)
+    with gateway.client() as client:
+        client.send(request(version=version))
+        client.head()
+        gateway.drain(0.3)
+        # To the older client the end of the connection is the end of the body, unless it is reset.
+        if version == "1.0":
+            with pytest.raises(ConnectionResetError):
+                client.rest()
+        else:
+            assert not client.remains().endswith(b"0\r\n\r\n")
+    upstream.ended()
+    line = only(gateway)
+    assert (line["status"], line["problem"], line["bytes_out"]) == (200, "draining", 4)
+
+
+def test_a_tunnel_that_takes_longer_than_the_drain_is_cut(proxied: Proxied) -> None:
+    def script(conversation: Conversation) -> None:
+        conversation.head()
+        conversation.send(b"HTTP/1.1 101 X\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n")
+        conversation.until_closed()
+
+    gateway, upstream = proxied(script)
+    with gateway.client() as client:
+        client.send(request("GET", "/", "Connection: upgrade", "Upgrade: x"))
+        assert client.head()[0] == 101
+        gateway.drain(0.3)
         client.broken_off()
     upstream.ended()
+    line = only(gateway)
+    assert (line["status"], line["problem"]) == (101, None)
