@@ -77,7 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parsed = parser.parse_args(arguments)
     try:
         code = parsed.handle(parsed)
-        sys.stdout.flush()
+        # There is none where the program was started without it.
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except CommandFailed as failure:
         if failure.message:
             print(f"pygateway: {failure.message}", file=sys.stderr)

@@ -86,3 +86,12 @@ def test_output_that_nobody_takes_is_no_traceback(
     with (tmp_path / "out").open("w") as out:
         monkeypatch.setattr(sys, "stdout", out)
         assert run("version").code == 1
+
+
+def test_without_standard_output_the_exit_code_is_the_commands(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with `>&-`, and in services that close it."""
+    monkeypatch.setattr(sys, "stdout", None)
+    outcome = run("version")
+    assert (outcome.code, outcome.err) == (0, "")
