@@ -380,7 +380,7 @@ class ClientConnection(asyncio.Protocol):
         """A deadline has passed."""
         if self._exchange is not None:
             self._proxy.expire(self._exchange, now)
-        elif self._state == HEAD and self._buffer:
+        elif self._state == HEAD and self._buffer and not self._write_paused:
             self._refuse("request-timeout", "The request head did not arrive in time.")
         elif self._state == HEAD:
             self._close()

@@ -212,6 +212,19 @@ def test_a_client_that_does_not_read_is_not_its_upstreams_fault(proxied: Proxied
     assert not any(events_of(gateway).values())
 
 
+def test_requests_behind_an_answer_that_nobody_reads_are_not_late(proxied: Proxied) -> None:
+    """Their heads have come; it is the client that takes nothing, and would not take a refusal."""
+    gateway, _ = proxied(
+        answering(ok(bytes(400_000))), timeouts={"idle": "300ms", "body_stall": "300ms"}
+    )
+    with gateway.client(receive_buffer=4096) as client:
+        client.send(request("GET", "/1") + request("GET", "/2") + request("GET", "/3"))
+        eventually(lambda: gateway.gateway.statistics()["connections"] == 1, "the connection")
+        eventually(lambda: gateway.gateway.statistics()["connections"] == 0, "its end")
+    line = only(gateway)
+    assert (line["path"], line["status"], line["problem"]) == ("/1", 200, None)
+
+
 def test_a_retry_is_one_request(proxied: Proxied) -> None:
     answered = threading.Event()
 
