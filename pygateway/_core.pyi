@@ -606,10 +606,10 @@ class Decision:
 
         Args:
             began: When its head was complete.
-            sent: When its head had been written to an upstream; 0 if never.
+            sent: When its head was about to be written to an upstream; 0 if never.
             answered: When the upstream's response head had come; 0 if never.
-            written: When the first piece of a response that came in several was passed on; 0 if it
-                came in one.
+            written: When the first piece of a response that came in several was about to be passed
+                on; 0 if it came in one.
             ended: Now.
             request_bytes: Bytes of the request's body.
             response_bytes: Bytes of the response's body.

@@ -190,10 +190,10 @@ class Exchange:
             `rounds` times so far, with what is known by then: `verdict` and `funding`.
         funding_until: Until when the store may be asked, by the monotonic clock; None before it
             was asked at all.
-        began, sent, answered, written, ended: When its head was complete, when it had been written
-            to the upstream (last), when the upstream's response head had come, when the first of a
-            response's several pieces had been passed on, and when all was over; 0 where that has
-            not happened.
+        began, sent, answered, written, ended: When its head was complete, when it was about to be
+            written to the upstream (last), when the upstream's response head had come, when the
+            first of a response's several pieces was about to be passed on, and when all was over; 0
+            where that has not happened.
         waits: What it had to wait for before it was sent; None for nothing.
         problem: Name of the problem that it met.
         tries: Connections that were asked for so far.
@@ -339,6 +339,9 @@ class Exchange:
         head = forward.head
         if forward.host_from_endpoint:
             head += upstream.host_line
+        # Before it is written: what is on the way runs on its own time, and where it is on this
+        # machine, it may do so before the writing has returned.
+        self.sent = monotonic()
         if self.corked:
             self.outbox = [head, *(self.outbox or ())]
         elif self.outbox:
@@ -346,7 +349,6 @@ class Exchange:
             self.outbox = None
         else:
             upstream.write(head)
-        self.sent = monotonic()
         if self.request_done:
             self.phase = AWAITING
             self.client.deadline = self.story.sweep.now + self.timeouts.response
@@ -442,9 +444,9 @@ class Exchange:
             self.to_client = None
             self.quiet = False
             self.client.deadline = self.story.sweep.now + self.timeouts.body_stall
-            self.client.send(parts)
             if not self.written:
                 self.written = monotonic()
+            self.client.send(parts)
 
     def response_end(self, *, reusable: bool) -> None:
         """The response is complete; the upstream's connection may serve again if `reusable`."""
@@ -487,8 +489,8 @@ class Exchange:
         self.client.final_deadline = NEVER
         if early:
             parts.append(early)
-        self.client.send(parts)
         self.written = monotonic()
+        self.client.send(parts)
         waiting = self.client.begin_tunnel()
         if waiting and upstream is not None:
             upstream.write(waiting)

@@ -71,7 +71,8 @@ OVERHEAD: Final = Metric(
 PHASES: Final = Metric(
     "pygateway_phase_seconds",
     "histogram",
-    "Seconds that requests spent in a phase: parse, decide, verify, limit, connect, wait, stream.",
+    "Seconds that requests spent in a phase: decide, wait, stream; and parse, verify, limit and"
+    " connect, of those that had to wait for that.",
     ("phase",),
 )
 REQUEST_BYTES: Final = Metric(

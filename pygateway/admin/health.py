@@ -24,7 +24,16 @@ Verbose = Annotated[
 class CheckReply(BaseModel):
     """How one thing is that the gateway needs."""
 
-    name: Literal["supervisor", "workers", "store", "upstreams", "revocations", "configuration"]
+    name: Literal[
+        "supervisor",
+        "workers",
+        "store",
+        "upstreams",
+        "revocations",
+        "access_log",
+        "tracing",
+        "configuration",
+    ]
     status: CheckStatus = Field(
         description="`degraded`: something is missing, and requests are served all the same."
         " `failed`: they are not, or not as they should be. `unused`: the configuration does"

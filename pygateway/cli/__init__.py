@@ -48,6 +48,7 @@ from pygateway.cli import (
     version,
 )
 from pygateway.cli.failure import CommandFailed, Exit
+from pygateway.errors import GatewayError
 
 COMMANDS = (
     demo,
@@ -84,6 +85,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if failure.message:
             print(f"pygateway: {failure.message}", file=sys.stderr)
         return failure.code
+    except GatewayError as error:
+        print(f"pygateway: {error}", file=sys.stderr)
+        return Exit.FAILED
     except BrokenPipeError:
         # Whoever read our output has had enough. Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -53,7 +53,8 @@ def handle(arguments: argparse.Namespace) -> int:
     print(f"{style.bold('pygateway')} {status['version']}: {coloured}")
     for problem in status["problems"]:
         print(f"  {visible(problem)}")
-    print(f"listens on {', '.join(map(visible, status.get('listeners', ())))}")
+    listeners = ", ".join(map(visible, status.get("listeners", ())))
+    print(f"listens on {listeners or 'nothing any more'}")
     print(_configuration(status["configuration"]))
     print(_revocations(status["revocations"]))
     limits = status.get("rate_limits", {"policies": {}, "store": None})

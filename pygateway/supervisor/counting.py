@@ -23,6 +23,10 @@ class NoLaneLeft(GatewayError):
     """There are as many workers as the table can tell apart."""
 
 
+class NoMemory(GatewayError):
+    """The system has no memory to share."""
+
+
 class Counting:
     """Makes the table, and gives each worker a lane.
 
@@ -34,19 +38,16 @@ class Counting:
         descriptor: The table's memory.
 
     Raises:
-        OSError: The system has no memory to share.
+        NoMemory: The system has none to share.
     """
 
     def __init__(self, slots: int, series: int = 4096) -> None:
-        self.descriptor = os.memfd_create("pygateway-limits", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
-            self._arena = Arena.create(self.descriptor, slots, series)
-            # Whoever shortened it would end every worker.
-            seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
-            fcntl.fcntl(self.descriptor, fcntl.F_ADD_SEALS, seals)
-        except BaseException:
-            os.close(self.descriptor)
-            raise
+            self.descriptor = _memory()
+            self._arena = _lay_out(self.descriptor, slots, series)
+        except OSError as error:
+            why = error.strerror or str(error)
+            raise NoMemory(f"workers cannot share memory to count in: {why}") from None
         self._free = set(range(LANES))
 
     def occupy(self) -> int:
@@ -75,3 +76,21 @@ class Counting:
         """Let go of the table; it lasts as long as a worker has it."""
         with suppress(OSError):
             os.close(self.descriptor)
+
+
+def _memory() -> int:
+    """Give memory that has no file."""
+    return os.memfd_create("pygateway-counts", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+
+
+def _lay_out(descriptor: int, slots: int, series: int) -> Arena:
+    """Make the table in it; of what fails, nothing is left."""
+    try:
+        arena = Arena.create(descriptor, slots, series)
+        # Whoever shortened it would end every worker.
+        seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+        fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return arena

@@ -136,6 +136,12 @@ class Generation:
             )
         self._workers.clear()
 
+    async def end_soon(self) -> None:
+        """End every worker, whatever its clients wait for, and wait until they are gone."""
+        await self._dismiss_keepers()
+        await asyncio.gather(*(worker.end_soon() for worker in self._workers.values()))
+        self._workers.clear()
+
     async def end_now(self) -> None:
         """End every worker, whatever it does, and wait until they are gone."""
         await self._dismiss_keepers()

@@ -9,7 +9,11 @@ from typing import Any
 from pygateway.admin.control import Check, CheckStatus
 from pygateway.config import Config
 from pygateway.supervisor.limits import Reports, closed_policies, store_problems, store_state
-from pygateway.supervisor.status import ConfigurationState
+from pygateway.supervisor.status import (
+    ConfigurationState,
+    access_log_problems,
+    tracing_problems,
+)
 from pygateway.supervisor.upstream_overview import describe_upstreams, upstream_problems
 
 
@@ -25,6 +29,7 @@ class Circumstances:
         has_all_workers: Whether every worker listens.
         revocations: The register, as it describes itself.
         fresh_until: Unix seconds until which revocations are known to be complete; None for ever.
+        access_log: The access log, as it describes itself; None without one.
         now: Unix seconds.
     """
 
@@ -35,6 +40,7 @@ class Circumstances:
     has_all_workers: bool
     revocations: dict[str, Any]
     fresh_until: float | None
+    access_log: dict[str, Any] | None
     now: float
 
 
@@ -45,6 +51,8 @@ def check(circumstances: Circumstances) -> list[Check]:
         _store(circumstances.config, circumstances.workers),
         _upstreams(circumstances.config, circumstances.workers),
         _revocations(circumstances),
+        _access_log(circumstances),
+        _tracing(circumstances.config, circumstances.workers),
         _configuration(circumstances.configuration),
     ]
 
@@ -95,6 +103,18 @@ def _revocations(circumstances: Circumstances) -> Check:
     if feed is not None and not feed["connected"]:
         return Check("revocations", "degraded", f"Redis is not followed: {feed['problem']}")
     return Check("revocations", "ok")
+
+
+def _access_log(circumstances: Circumstances) -> Check:
+    if circumstances.config.access_log is None:
+        return Check("access_log", "unused")
+    return _degraded_by("access_log", access_log_problems(circumstances.access_log))
+
+
+def _tracing(config: Config, workers: Reports) -> Check:
+    if config.tracing is None:
+        return Check("tracing", "unused")
+    return _degraded_by("tracing", tracing_problems(workers))
 
 
 def _configuration(state: ConfigurationState) -> Check:

@@ -301,9 +301,9 @@ class Supervisor:
             task.cancel()
         await asyncio.gather(*leftovers, return_exceptions=True)
         for generation in leftovers.values():
-            await generation.end_now()
+            await generation.end_soon()
         if self._current is not None:
-            await self._current.end_now()
+            await self._current.end_soon()
 
 
 def _answer(askers: list[asyncio.Future[Reloaded]], outcome: Reloaded) -> None:

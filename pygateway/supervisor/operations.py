@@ -248,6 +248,7 @@ class Operations:
                 has_all_workers=self._supervisor.has_all_workers,
                 revocations=self._register.statistics(),
                 fresh_until=self._register.fresh_until,
+                access_log=self._access_log.statistics(),
                 now=time(),
             )
         )

@@ -44,6 +44,9 @@ START_DEADLINE = 30.0
 STOP_DEADLINE = 1.0
 """Seconds that a worker gets to say that it accepts no more; usually it takes a millisecond."""
 
+FORCED_DEADLINE = 1.0
+"""Seconds that a worker gets to end when it is told so for the second time; it takes a moment."""
+
 LAST_WORDS = 1.0
 """Seconds for reading what an ended worker has left in the channel, which takes no time at all."""
 
@@ -288,8 +291,9 @@ class WorkerProcess:
 
     async def stop_accepting(self) -> None:
         """Tell it to drain, and wait until it accepts no more connections."""
-        self.state = "draining"
-        self._process.terminate()
+        if self.state != "draining":
+            self.state = "draining"
+            self._process.terminate()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(STOP_DEADLINE):
                 await self._drains.wait()
@@ -303,6 +307,18 @@ class WorkerProcess:
             await self.end_now()
             return False
         return True
+
+    async def end_soon(self) -> None:
+        """End it without patience for its clients; what they asked is still counted and logged."""
+        if self.state != "starting":
+            await self.stop_accepting()
+            # It has heard that it is to stop, so that this is a second signal and no echo.
+            self._process.terminate()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FORCED_DEADLINE):
+                    await self.ended()
+                return
+        await self.end_now()
 
     async def end_now(self) -> None:
         """End it, whatever it does, and wait until it is gone."""

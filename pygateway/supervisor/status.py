@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from time import time
 from typing import Any
 
 from pygateway import __version__
-from pygateway.supervisor.limits import store_problems
+from pygateway.supervisor.limits import Reports, store_problems
 from pygateway.supervisor.upstream_overview import upstream_problems
 
 
@@ -65,8 +66,7 @@ def describe(
         *_problems(configuration, workers, revocations),
         *upstream_problems(upstreams),
     ]
-    if access_log is not None and access_log["problem"] is not None:
-        problems.append(f"the access log is not written: {access_log['problem']}")
+    problems += access_log_problems(access_log) + tracing_problems(workers)
     return {
         "version": __version__,
         "status": "draining" if draining else "degraded" if problems else "ok",
@@ -80,6 +80,20 @@ def describe(
         "traffic": traffic,
         "upstreams": upstreams,
     }
+
+
+def access_log_problems(access_log: Mapping[str, Any] | None) -> list[str]:
+    """Say why the access log is not written, if so."""
+    problem = None if access_log is None else access_log["problem"]
+    return [] if problem is None else [f"the access log is not written: {problem}"]
+
+
+def tracing_problems(workers: Reports) -> list[str]:
+    """Say why spans are lost, if so; once, though every worker exports its own."""
+    reports = [worker["report"] for worker in workers if worker["report"] is not None]
+    states = [report.get("tracing") for report in reports]
+    problems = [state["problem"] for state in states if state is not None and state["problem"]]
+    return [f"spans are lost: {problems[0]}"] if problems else []
 
 
 def _problems(

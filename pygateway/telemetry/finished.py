@@ -24,7 +24,7 @@ class Finished:
         status: What the client was sent, or 499 if it left before there was anything to send.
         problem: Name of the problem that the gateway had with it; None without one.
         began: When its head was complete.
-        sent: When its head was written to an upstream's connection, at the last try.
+        sent: When its head was about to be written to an upstream's connection, at the last try.
         answered: When the head of the upstream's final response had come; 0.0 as well for one that
             was withdrawn because it was broken, so that the client was sent something else.
         ended: When all was over.

@@ -143,8 +143,9 @@ class LogWriter:
         }
 
     def _look(self) -> None:
-        with contextlib.suppress(OSError):
-            os.eventfd_write(self._wake, 1)
+        with self._lock, contextlib.suppress(OSError):
+            if self._wake >= 0:
+                os.eventfd_write(self._wake, 1)
 
     def _run(self) -> None:
         try:
@@ -239,7 +240,10 @@ class LogWriter:
         self.lost_lines += sum(map(_count, sources))
         if self.lost_lines:
             get_logger().error("access log lost lines", lines=self.lost_lines)
-        os.close(self._wake)
+        with self._lock:
+            # The number is somebody else's from here on.
+            os.close(self._wake)
+            self._wake = -1
 
 
 def _pump(stream: Stream, sources: list[_Source], *, at_once: bool) -> float:

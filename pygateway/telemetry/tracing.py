@@ -94,6 +94,7 @@ class Tracer:
         # `_dropped` is counted by the event loop, the others by the thread.
         self._exported = self._failed = self._dropped = 0
         self._problem: str | None = None
+        self._exported_before = 0
         self._lost_before = 0
         self._lost_at = 0.0
 
@@ -184,6 +185,12 @@ class Tracer:
                 get_logger().warning("spans are lost", detail=self._problem, to=self._endpoint)
             self._problem = problem or self._problem
             self._lost_before, self._lost_at = lost, now
-        elif self._problem is not None and now - self._lost_at >= CALM:
+            self._exported_before = self._exported
+        elif (
+            self._problem is not None
+            and now - self._lost_at >= CALM
+            # Where there is nothing to export, nobody knows.
+            and self._exported > self._exported_before
+        ):
             self._problem = None
             get_logger().info("spans are exported again", lost=lost, to=self._endpoint)

@@ -29,6 +29,17 @@ def guarded() -> Iterator[Serving]:
         yield serving
 
 
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics", "/dashboard"])
+def test_head_is_get_without_the_body(trusting: Serving, path: str) -> None:
+    with socket.create_connection(trusting.address, PATIENCE) as connection:
+        head = f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+        connection.sendall(head.encode())
+        received = b"".join(iter(lambda: connection.recv(65536), b""))
+    assert received.startswith(b"HTTP/1.1 200 ")
+    assert received.endswith(b"\r\n\r\n")
+    assert received.count(b"\r\n\r\n") == 1
+
+
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST:1", "127.0.0.1", "127.9.9.9:80", "[::1]"])
 def test_names_of_this_machine(trusting: Serving, host: str) -> None:
     assert trusting.ask("GET", "/status", headers={"Host": host}).status == 200

@@ -15,6 +15,7 @@ import jwt
 import pytest
 
 from tests.cli.conftest import Run
+from tests.limits.fleet import eventually
 from tests.support.client import Client, request
 from tests.support.patience import PATIENCE
 from tests.toys.program import Program, children, descriptors, refused, wait_until_gone
@@ -209,6 +210,24 @@ def test_a_second_signal_does_not_wait_for_it(file: Path, slow: SlowUpstream) ->
             client.broken_off()
         for worker in workers:
             wait_until_gone(worker)
+        # What was cut off is told of all the same.
+        (line,) = (json.loads(line) for line in program.printed)
+        assert (line["status"], line["problem"]) == (499, "client-closed-request")
+
+
+def test_a_log_that_is_rotated_while_the_gateway_starts_does_not_end_it(file: Path) -> None:
+    with Program("run", "-c", file) as program:
+        status = Path(f"/proc/{program.pid}/status")
+        bit = 1 << (signal.SIGUSR1 - 1)
+
+        def ignores() -> bool:
+            line = next(line for line in status.read_text().splitlines() if "SigIgn" in line)
+            return bool(int(line.split()[1], 16) & bit)
+
+        eventually(ignores, "the first thing that it does")
+        for number in (signal.SIGUSR1, signal.SIGUSR2):
+            program.send(number)
+        assert fetch(program.address()) == "first"
 
 
 def test_a_request_in_flight_outlives_a_reload(file: Path, slow: SlowUpstream) -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -99,6 +101,22 @@ def test_a_table_that_cannot_be_made_leaves_nothing_behind() -> None:
     with pytest.raises((ValueError, OSError)):
         Counting(2**60)
     assert open_files() == before
+
+
+def test_a_system_that_gives_no_memory_is_one_sentence() -> None:
+    code = (
+        "import resource;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, 1 << 16));"
+        "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "from pygateway.cli import main;"
+        "raise SystemExit(main(['proxy', '--to', 'http://127.0.0.1:9', '--from', '127.0.0.1:0']))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert "cannot share memory to count in: File too large" in done.stderr
 
 
 def test_closing_twice_does_nothing() -> None:

@@ -20,6 +20,7 @@ WELL = Circumstances(
     has_all_workers=True,
     revocations=QUIET,
     fresh_until=None,
+    access_log={"problem": None},
     now=100.0,
 )
 UPSTREAMS = load_text("upstreams: {users: {endpoints: [http://a.test, http://b.test]}}")
@@ -46,8 +47,37 @@ def test_what_is_not_configured_is_unused() -> None:
         "store": "unused",
         "upstreams": "unused",
         "revocations": "ok",
+        "access_log": "ok",
+        "tracing": "unused",
         "configuration": "ok",
     }
+    without = replace(WELL, config=load_text("access_log: off"), access_log=None)
+    assert named(without, "access_log").status == "unused"
+
+
+def test_an_access_log_that_is_not_written_is_degraded() -> None:
+    found = named(replace(WELL, access_log={"problem": "No space left"}), "access_log")
+    assert (found.status, found.detail) == (
+        "degraded",
+        "the access log is not written: No space left",
+    )
+
+
+def test_spans_that_are_lost_are_degraded() -> None:
+    config = load_text("tracing: http://127.0.0.1:4318")
+    states: list[str | None] = [None, "refused"]
+    workers = [
+        {
+            "worker": slot,
+            "pid": 7 + slot,
+            "state": "ready",
+            "report": {"tracing": {"problem": problem}},
+        }
+        for slot, problem in enumerate(states)
+    ]
+    assert named(replace(WELL, config=config), "tracing").status == "ok"
+    found = named(replace(WELL, config=config, workers=workers), "tracing")
+    assert (found.status, found.detail) == ("degraded", "spans are lost: refused")
 
 
 @pytest.mark.parametrize(

@@ -268,6 +268,8 @@ def test_what_is_needed_is_checked_one_by_one(toys: Toys, program: Program) -> N
         "store": "unused",
         "upstreams": "unused",
         "revocations": "ok",
+        "access_log": "ok",
+        "tracing": "unused",
         "configuration": "ok",
     }
 

@@ -151,6 +151,18 @@ def test_losses_are_logged_once_and_their_end_too(
             assert log()[2]["detail"] == "the collector answers 500"
 
 
+def test_silence_is_no_sign_that_a_collector_is_back(
+    log: Callable[[], list[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Without patience, it would be well again at the first look.
+    monkeypatch.setattr("pygateway.telemetry.tracing.CALM", 0.0)
+    with tracing(f"http://127.0.0.1:{refused_port()}") as tracer:
+        for number in (1, 2, 3):
+            tracer.record(REQUEST)
+            until(lambda number=number: counts(tracer)[1] == number, "a failure")  # type: ignore[misc]
+        assert [line["event"] for line in log()] == ["spans are lost"]
+
+
 def test_a_queue_that_overflows_is_logged(log: Callable[[], list[dict[str, Any]]]) -> None:
     with Receiver(accepting) as receiver, tracing(receiver.url, queue=1) as tracer:
         for _ in range(3):

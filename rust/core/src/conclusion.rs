@@ -9,9 +9,10 @@
 //!     |<- overhead -->|<---- upstream ----->|<- o. ->|<---- upstream ---->|
 //! ```
 //!
-//! What the gateway itself takes, its overhead, ends when the request's head has been written and
-//! begins again when the response's has come; when that has been passed on, the rest comes as fast
-//! as upstream and client allow. To wait for the store or for whoever knows a credential is overhead
+//! What the gateway itself takes, its overhead, ends when the request's head is given to the system
+//! to be sent, and begins again when the response's has come; when that is given to the system, too,
+//! the rest comes as fast as upstream and client allow. What sending takes is not in it: on a machine
+//! that they share with the gateway, those who receive may run before it returns. To wait for the store or for whoever knows a credential is overhead
 //! as well; to wait for a connection is not. So the two always make up the whole.
 
 use crate::access_log::Entry;
@@ -27,11 +28,12 @@ pub const CLIENT_CLOSED_REQUEST: u16 = 499;
 pub struct Conclusion<'a> {
     /// When its head was complete.
     pub began: f64,
-    /// When its head had been written to the upstream that answered or was to; 0 if never.
+    /// When its head was given to the system for the upstream that answered or was to; 0 if never.
     pub sent: f64,
     /// When the upstream's response head had come; 0 if never.
     pub answered: f64,
-    /// When the first piece of a response that came in several was passed on; 0 if it came in one.
+    /// When the first piece of a response that came in several was given to the system for the
+    /// client; 0 if it came in one.
     pub written: f64,
     /// When it had ended.
     pub ended: f64,
