@@ -67,7 +67,7 @@ class Guard:
             self._check(scope, headers)
             body = await _read(headers, receive)
             if scope["method"] == "HEAD":
-                # The server leaves out the body of what is answered to GET (RFC 9110 section 9.3.2).
+                # The server leaves out the body of what is answered to GET (RFC 9110, 9.3.2).
                 scope = {**scope, "method": "GET"}
             await self._application(scope, _replay(body), note)
         except AdminProblem as problem:
