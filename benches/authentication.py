@@ -48,6 +48,7 @@ CONFIGURATION = """
 version: 1
 listen: 127.0.0.1:{port}
 workers: 1
+access_log: off
 upstreams: {{origin: {{endpoints: ['http://127.0.0.1:{upstream}']}}}}
 auth:
   providers:

@@ -127,6 +127,7 @@ def _document(port: int, url: str) -> dict[str, object]:
         "version": 1,
         "listen": f"127.0.0.1:{port}",
         "workers": 1,
+        "access_log": False,
         "redis": {"url": url, "timeout": "1s"},
         "rate_limits": {f"per-ip-{mode}": limit | {"mode": mode} for mode in MODES},
         "routes": [

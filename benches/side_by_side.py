@@ -66,6 +66,7 @@ def main() -> None:
         configuration = Path(folder) / "gateway.yaml"
         configuration.write_text(
             f"version: 1\nlisten: 127.0.0.1:{gateway}\nworkers: 1\n"
+            "access_log: off\n"
             f"upstreams: {{origin: {{endpoints: ['http://127.0.0.1:{upstream}']}}}}\n"
             "routes: [{name: all, upstream: origin, auth: none}]\n"
         )

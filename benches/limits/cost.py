@@ -61,6 +61,7 @@ def _document(port: int, url: str, upstream: int | None) -> dict[str, object]:
         "version": 1,
         "listen": f"127.0.0.1:{port}",
         "workers": 1,
+        "access_log": False,
         "redis": {"url": url, "timeout": "1s"},
         "rate_limits": {kind: window | {"mode": kind} for kind in KINDS if kind != "none"},
         "upstreams": {"all": {"endpoints": [f"http://127.0.0.1:{upstream}"]}} if upstream else {},

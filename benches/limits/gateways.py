@@ -13,7 +13,7 @@ from tests.toys.program import Program
 @contextlib.contextmanager
 def several(document: Document, count: int, directory: Path) -> Iterator[list[tuple[str, int]]]:
     """Run so many gateways until they know of each other; gives their addresses."""
-    file = write(directory / "gateway.yaml", document | {"workers": 1})
+    file = write(directory / "gateway.yaml", document | {"workers": 1, "access_log": False})
     with contextlib.ExitStack() as stack:
         # One after the other, since many at once take longer to start than anybody waits.
         fleets = [Fleet(stack.enter_context(Program("run", "-c", file))) for _ in range(count)]
