@@ -458,7 +458,24 @@ class Exchange:
             parts.append(b"0\r\n\r\n")
         client = self.client
         # Counted and logged first: no answer is complete that nobody knows of, whoever is killed.
-        is_traced = self.conclude()
+        if self.concluded or self.waits is not None:
+            is_traced = self.conclude()
+        else:
+            # The same without a call, for the many that had to wait for nothing.
+            self.concluded = True
+            ended = self.ended = monotonic()
+            is_traced = self.decision.conclude(
+                self.began,
+                self.sent,
+                self.answered,
+                self.written,
+                ended,
+                self.request_bytes,
+                self.response_bytes,
+                self.upstream_state.index,
+                self.problem,
+                None,
+            )
         if parts:
             self.to_client = None
             if len(parts) == 2 and len(parts[1]) < SMALL_BODY:
