@@ -222,7 +222,9 @@ def test_requests_behind_an_answer_that_nobody_reads_are_not_late(proxied: Proxi
         eventually(lambda: gateway.gateway.statistics()["connections"] == 1, "the connection")
         eventually(lambda: gateway.gateway.statistics()["connections"] == 0, "its end")
     line = only(gateway)
-    assert (line["path"], line["status"], line["problem"]) == ("/1", 200, None)
+    assert (line["path"], line["status"]) == ("/1", 200)
+    # It may have been complete for the gateway, which then has nobody to blame.
+    assert line["problem"] in {None, "client-closed-request"}
 
 
 def test_a_retry_is_one_request(proxied: Proxied) -> None:
