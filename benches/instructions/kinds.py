@@ -21,6 +21,7 @@ from benches.test_exchange import (
     config,
     with_token,
 )
+from pygateway._core import Arena, LineRing
 from pygateway.config import Config
 from pygateway.gateway import Gateway
 from pygateway.server.connection import ClientConnection
@@ -36,6 +37,7 @@ def _limited(quota: int) -> Config:
 
 KINDS: dict[str, tuple[Callable[[], Config], Callable[[], bytes], bool]] = {
     "open": (lambda: config(protected=False), lambda: REQUEST, True),
+    "open-logged": (lambda: config(protected=False), lambda: REQUEST, True),
     "known-token": (lambda: config(protected=True), with_token, True),
     "known-token-and-limit": (lambda: _limited(1 << 26), with_token, True),
     "refused-401": (lambda: config(protected=True), lambda: REQUEST, False),
@@ -47,7 +49,10 @@ KINDS: dict[str, tuple[Callable[[], Config], Callable[[], bytes], bool]] = {
 async def serve(kind: str, requests: int) -> None:
     """Serve requests of a kind, one after another, over one client's connection."""
     configure, make_request, reaches = KINDS[kind]
-    gateway: Any = Gateway(configure())
+    arena = Arena.create(os.memfd_create("arena"), 65_536)
+    # Large enough for all lines, which nobody takes.
+    ring = LineRing.create(os.memfd_create("ring"), 1 << 24) if kind.endswith("-logged") else None
+    gateway: Any = Gateway(configure(), arena, 0, ring)
     pool = gateway._upstreams["origin"].endpoints[0].pool
     to_client, to_upstream = MemoryTransport(), MemoryTransport()
     client: Any = ClientConnection(gateway._server)
@@ -73,6 +78,7 @@ async def serve(kind: str, requests: int) -> None:
     repeat(requests)
     print("done", flush=True)
     sys.stdin.readline()
+    assert ring is None or ring.pending > 100 * requests
     assert to_client.written > 100 * requests
     assert reaches == (to_upstream.written > 100 * requests)
 
