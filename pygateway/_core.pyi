@@ -321,8 +321,10 @@ class Gate:
             A JSON object, and what has to be found out about the credential, if something has.
             Besides what `explain` gives, the object has `outcome` (`forward`, `respond`, `reject`,
             `unverified`, `unfunded`), `route_index`, `client`, `credential` (null, or `verdict`
-            and who it is, or what is open), `limits` (what each policy says), and one of `head`
-            with `host_from_endpoint`, `answer`, and `refusal`. Bytes are given as Latin-1.
+            and who it is, or what is open; `says`, what a token says of itself; and `tried`, for
+            each provider that does not accept it `why` and a `detail`), `limits` (what each policy
+            says), and one of `head` with `host_from_endpoint`, `answer`, and `refusal`. Bytes are
+            given as Latin-1.
         """
 
     def verify(self, unverified: Unverified, now: float) -> Verdict:

@@ -137,6 +137,17 @@ def test_a_refusal_is_explained(explain: Explain) -> None:
     assert told["providers"] == ["main"]
 
 
+def test_a_token_that_nobody_accepts_is_explained(explain: Explain) -> None:
+    head, payload, _ = TOKEN.split(".")
+    forged = f"{head}.{payload}.{'A' * 43}"
+    told = explain("/users/1", ("Authorization", f"Bearer {forged}"))
+    assert told["refusal"]["name"] == "token-invalid"
+    (tried,) = told["credential"]["tried"]
+    assert (tried["provider"], tried["why"]) == ("main", "bad-signature")
+    assert told["credential"]["says"]["subject"] == "ada"
+    assert "AAAA" not in json.dumps(told)
+
+
 def test_an_answer_of_the_gateways_own_is_explained(explain: Explain) -> None:
     told = explain("/fixed")
     assert (told["outcome"], told["status"], told["answer"]["kind"]) == ("respond", 201, "fixed")

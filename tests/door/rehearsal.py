@@ -114,6 +114,7 @@ def assert_same(told: dict[str, Any], decision: Decision) -> None:
     assert told["route_index"] == decision.route
     assert told["client"] == decision.client
     assert told["canonical_path"] == decision.path
+    assert_accounted_for(told)
     match decision:
         case Forward():
             assert told["outcome"] == "forward"
@@ -150,6 +151,48 @@ def assert_accepted(told: dict[str, Any], decision: Forward | Respond) -> None:
         "uncounted",
         "exempt",
     }
+
+
+REASONS = {
+    "token-missing": {"credential-missing"},
+    "bad-request": {"two-credentials"},
+    "token-expired": {"expired"},
+    "token-revoked": {"revoked"},
+    "insufficient-scope": {"rule-not-met"},
+    "auth-unavailable": {"revocations-unknown", "unavailable"},
+    "token-invalid": {
+        "malformed",
+        "two-credentials",
+        "too-large",
+        "algorithm-not-allowed",
+        "critical-header",
+        "wrong-type",
+        "wrong-issuer",
+        "wrong-audience",
+        "missing-claim",
+        "malformed-claim",
+        "too-long-lived",
+        "not-yet-valid",
+        "issued-in-future",
+        "unknown-key",
+        "bad-signature",
+        "unknown-api-key",
+    },
+}
+"""What operators are told, by what clients are told of the one provider that judges."""
+
+
+def assert_accounted_for(told: dict[str, Any]) -> None:
+    """A refusal of a credential has a reason, and nothing else has one."""
+    credential, refusal = told["credential"], told.get("refusal")
+    name = None if refusal is None else refusal["name"]
+    if name not in REASONS or (name == "bad-request" and credential is None):
+        assert credential is None or credential["tried"] == []
+        return
+    tried = {each["why"] for each in credential["tried"]}
+    # A service's word is not known any better, and stands for all that clients can be told.
+    assert tried == {"denied"} or tried & REASONS[name], (name, credential)
+    assert all(each["detail"].endswith(".") for each in credential["tried"])
 
 
 def text(fields: Fields) -> list[list[str]]:

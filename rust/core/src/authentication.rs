@@ -18,6 +18,7 @@ use crate::challenge::Realm;
 use crate::client::Peer;
 use crate::credential::{Presented, Withheld};
 use crate::decision::{Reason, Refusal};
+use crate::flaw::Flaw;
 use crate::memory::Memory;
 use crate::metrics::{AuthOutcome, Metrics};
 use crate::provider::{Kind, Provider};
@@ -27,6 +28,7 @@ use crate::revocation::Revocations;
 use crate::specification::{Auth, SpecError, Specification, WhenStale};
 use crate::verdict::{Accepted, Pending, Verdict, Voucher};
 
+mod account;
 mod control;
 mod examination;
 mod issuer;
@@ -102,6 +104,12 @@ enum Trouble {
 impl From<Reason> for Trouble {
     fn from(reason: Reason) -> Self {
         Self::Reason(reason)
+    }
+}
+
+impl From<Flaw> for Trouble {
+    fn from(flaw: Flaw) -> Self {
+        Self::Reason(flaw.reason())
     }
 }
 

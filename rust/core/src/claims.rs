@@ -1,9 +1,11 @@
 //! What a token must claim, apart from its signature: the registered claims of RFC 7519 section 4.1
 //! as a provider wants them.
 
+use std::fmt;
+
 use serde_json::{Map, Number, Value};
 
-use crate::decision::Reason;
+use crate::flaw::Flaw;
 use crate::jwt::{Jwt, media_type};
 use crate::keys::Algorithm;
 use crate::specification::{self, SpecError};
@@ -42,6 +44,12 @@ impl ClaimPath {
             value = value.as_object()?.get(&**name)?;
         }
         (!value.is_null()).then_some(value)
+    }
+}
+
+impl fmt::Display for ClaimPath {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{:?}", self.0.join("."))
     }
 }
 
@@ -167,38 +175,29 @@ impl Expectations {
     ///
     /// # Errors
     ///
-    /// [`Reason`]: the token has expired, or is invalid.
-    pub fn check<'a>(&self, jwt: &'a Jwt<'_>, now: f64) -> Result<Registered<'a>, Reason> {
+    /// [`Flaw`], the first that is found.
+    pub fn check<'a>(&self, jwt: &'a Jwt<'_>, now: f64) -> Result<Registered<'a>, Flaw> {
         let claims = &jwt.claims;
-        let is_suitable = self.is_algorithm(jwt.algorithm)
-            && self.is_type(jwt.media_type.as_deref())
-            && self.is_issuer(claims)
-            && self.is_audience(claims);
-        if !is_suitable {
-            return Err(Reason::TokenInvalid);
-        }
+        require(self.is_algorithm(jwt.algorithm), Flaw::Algorithm)?;
+        require(self.is_type(jwt.media_type.as_deref()), Flaw::Type)?;
+        require(self.is_issuer(claims), Flaw::Issuer)?;
+        require(self.is_audience(claims), Flaw::Audience)?;
         let mut validity = Validity {
             not_before: f64::NEG_INFINITY,
-            expires: time(claims, "exp")?.ok_or(Reason::TokenInvalid)?,
+            expires: time(claims, "exp")?.ok_or(Flaw::Endless)?,
             leeway: self.leeway,
         };
-        if validity.is_over(now) {
-            return Err(Reason::TokenExpired);
-        }
+        require(!validity.is_over(now), Flaw::Expired)?;
         if let Some(not_before) = time(claims, "nbf")? {
             validity.not_before = not_before;
         }
         let issued_at = time(claims, "iat")?;
-        let is_timely = validity.expires <= now + self.longest_life + self.leeway
-            && !validity.is_early(now)
-            && issued_at.is_none_or(|time| time <= now + self.leeway);
-        let has_required = self
-            .required
-            .iter()
-            .all(|name| claims.get(&**name).is_some_and(|value| !value.is_null()));
-        if !is_timely || !has_required {
-            return Err(Reason::TokenInvalid);
-        }
+        let latest = now + self.longest_life + self.leeway;
+        require(validity.expires <= latest, Flaw::TooLong)?;
+        require(!validity.is_early(now), Flaw::Early)?;
+        let is_past = issued_at.is_none_or(|time| time <= now + self.leeway);
+        require(is_past, Flaw::Future)?;
+        require(self.missing(claims).next().is_none(), Flaw::Claim)?;
         Ok(Registered {
             issuer: claims.get("iss").and_then(Value::as_str),
             subject: name(claims, "sub")?,
@@ -208,9 +207,74 @@ impl Expectations {
         })
     }
 
+    /// The claims that the provider requires and a token does not make.
+    fn missing<'a>(&'a self, claims: &'a Claims) -> impl Iterator<Item = &'a str> {
+        let is_made = |name: &str| claims.get(name).is_some_and(|value| !value.is_null());
+        let required = self.required.iter().map(|name| &**name);
+        required.filter(move |name| !is_made(name))
+    }
+
+    /// What the provider wants where a token has a flaw; for people.
+    #[must_use]
+    #[cold]
+    pub fn wanted(&self, flaw: Flaw, claims: &Claims, now: f64) -> Option<String> {
+        let listed = |names: &[&str]| match names {
+            [] => "none".to_owned(),
+            names => format!("{names:?}").trim_matches(['[', ']']).to_owned(),
+        };
+        let seconds = |name: &str| claims.get(name).and_then(Value::as_f64);
+        let all =
+            |names: &[Box<str>]| listed(&names.iter().map(|name| &**name).collect::<Vec<_>>());
+        Some(match flaw {
+            Flaw::Algorithm | Flaw::UnknownAlgorithm => {
+                let names: Vec<_> = self.algorithms.iter().map(|one| one.name()).collect();
+                format!("It allows {}.", names.join(", "))
+            }
+            Flaw::Type => {
+                let names: Vec<_> = self.types.iter().map(String::as_str).collect();
+                format!("It takes {}.", listed(&names))
+            }
+            Flaw::Issuer => match &self.issuer {
+                Some(issuer) => format!("That is {issuer:?}."),
+                None => "It takes none, or a text.".to_owned(),
+            },
+            Flaw::Audience if self.audiences.is_empty() => {
+                "It takes tokens without one.".to_owned()
+            }
+            Flaw::Audience => format!("That is {}.", all(&self.audiences)),
+            Flaw::Claim => {
+                let missing: Vec<_> = self.missing(claims).collect();
+                format!("Missing: {}.", listed(&missing))
+            }
+            Flaw::TooLong => format!("That is {} s.", self.longest_life),
+            Flaw::Expired => {
+                let since = now - seconds("exp")?;
+                format!(
+                    "That was {since:.0} s ago; clocks may differ by {} s.",
+                    self.leeway
+                )
+            }
+            Flaw::Early | Flaw::Future => {
+                let name = if flaw == Flaw::Early { "nbf" } else { "iat" };
+                let left = seconds(name)? - now;
+                format!(
+                    "That is in {left:.0} s; clocks may differ by {} s.",
+                    self.leeway
+                )
+            }
+            _ => return None,
+        })
+    }
+
     fn is_type(&self, given: Option<&str>) -> bool {
         self.types.is_empty() || given.is_some_and(|given| self.types.contains(&media_type(given)))
     }
+}
+
+/// Go on where something holds.
+#[inline]
+const fn require(holds: bool, flaw: Flaw) -> Result<(), Flaw> {
+    if holds { Ok(()) } else { Err(flaw) }
 }
 
 /// The first whole number that binary64 cannot tell from its neighbours.
@@ -227,11 +291,11 @@ pub fn is_inexact(number: &Number) -> bool {
 ///
 /// # Errors
 ///
-/// [`Reason`] when it is something else.
-pub fn time(claims: &Claims, claim: &str) -> Result<Option<f64>, Reason> {
+/// [`Flaw::Malclaim`] when it is something else.
+pub fn time(claims: &Claims, claim: &str) -> Result<Option<f64>, Flaw> {
     match claims.get(claim) {
         None => Ok(None),
-        Some(value) => value.as_f64().map(Some).ok_or(Reason::TokenInvalid),
+        Some(value) => value.as_f64().map(Some).ok_or(Flaw::Malclaim),
     }
 }
 
@@ -239,12 +303,12 @@ pub fn time(claims: &Claims, claim: &str) -> Result<Option<f64>, Reason> {
 ///
 /// # Errors
 ///
-/// [`Reason`] when it is something else.
-pub fn name<'a>(claims: &'a Claims, claim: &str) -> Result<Option<&'a str>, Reason> {
+/// [`Flaw::Malclaim`] when it is something else.
+pub fn name<'a>(claims: &'a Claims, claim: &str) -> Result<Option<&'a str>, Flaw> {
     match claims.get(claim) {
         None => Ok(None),
         Some(Value::String(text)) if text.len() <= LONGEST_NAME => Ok(Some(text)),
-        Some(_) => Err(Reason::TokenInvalid),
+        Some(_) => Err(Flaw::Malclaim),
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Never in the query: what stands in a target ends up in logs, histories and Referer.
 
+use std::fmt;
+
 use crate::field::{Field, is_spelling};
 use crate::field_names::FieldNames;
 use crate::grammar::{folded, is_tchar, trim};
@@ -18,6 +20,18 @@ pub enum Source {
     Header(Box<[u8]>),
 }
 
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bearer => formatter.write_str("Authorization with the scheme Bearer"),
+            Self::Cookie(name) => {
+                write!(formatter, "the cookie {}", String::from_utf8_lossy(name))
+            }
+            Self::Header(name) => write!(formatter, "the field {}", String::from_utf8_lossy(name)),
+        }
+    }
+}
+
 /// What stands at a source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Presented<'a> {
@@ -25,8 +39,10 @@ pub enum Presented<'a> {
     Absent,
     /// A credential.
     Once(&'a [u8]),
-    /// Something that is no credential, or two of which nobody can say which one counts.
+    /// Something that is no credential.
     Malformed,
+    /// Two cookies of which nobody can say which one counts.
+    Differing,
     /// More than one field, where only one may stand.
     Repeated,
 }
@@ -166,7 +182,7 @@ fn cookie<'a>(name: &[u8], lines: &[Line<'a>]) -> Presented<'a> {
             // A cookie that someone else set for a parent domain stands beside the real one, in an
             // order that they can choose.
             if found.is_some_and(|first| first != value) {
-                return Presented::Malformed;
+                return Presented::Differing;
             }
             found = Some(value);
         }
@@ -317,13 +333,13 @@ mod tests {
         let of = |value| find(&source, &[("Cookie", value)]);
         assert_eq!(of("a=1; session=x.y=; b=2"), Presented::Once(b"x.y="));
         assert_eq!(of("session=a;session=a"), Presented::Once(b"a"));
-        assert_eq!(of("session=a; session=b"), Presented::Malformed);
+        assert_eq!(of("session=a; session=b"), Presented::Differing);
         assert_eq!(of("session="), Presented::Malformed);
         for absent in ["", "Session=a", "xsession=a", "session", "a=session=b"] {
             assert_eq!(of(absent), Presented::Absent, "{absent}");
         }
         let two = [("Cookie", "session=a"), ("cookie", "session=b")];
-        assert_eq!(find(&source, &two), Presented::Malformed);
+        assert_eq!(find(&source, &two), Presented::Differing);
     }
 
     #[test]
@@ -401,7 +417,9 @@ mod tests {
                     prop_assert!(value[..6].eq_ignore_ascii_case("bearer"));
                 }
                 Presented::Absent => {}
-                Presented::Repeated => prop_assert!(false, "there is one field"),
+                Presented::Repeated | Presented::Differing => {
+                    prop_assert!(false, "there is one field");
+                }
             }
         }
 

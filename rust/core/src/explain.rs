@@ -90,7 +90,7 @@ impl Gate {
 }
 
 /// What every reply to the request needs, and why it was decided so.
-fn told(decision: &Decision) -> (&Reply, String) {
+pub(crate) fn told(decision: &Decision) -> (&Reply, String) {
     match decision {
         Decision::Forward(forward) => (
             &forward.reply,

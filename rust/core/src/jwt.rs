@@ -7,6 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 
+use crate::flaw::Flaw;
 use crate::json;
 use crate::keys::Algorithm;
 
@@ -31,52 +32,89 @@ pub struct Jwt<'a> {
 }
 
 impl<'a> Jwt<'a> {
-    /// Take a token apart. Nothing, if it is none that could be valid for anybody here.
-    #[must_use]
-    pub fn read(token: &'a [u8]) -> Option<Self> {
+    /// Take a token apart.
+    ///
+    /// # Errors
+    ///
+    /// [`Flaw`] when it is none that could be valid for anybody here.
+    pub fn read(token: &'a [u8]) -> Result<Self, Flaw> {
         Self::read_if(token, |_, _| true)
     }
 
     /// Take a token apart, if one with this algorithm and key id could be of use. That is known long
     /// before its claims, which a stranger may have made as costly to read as they can be.
-    #[must_use]
+    ///
+    /// # Errors
+    ///
+    /// [`Flaw`]; [`Flaw::UnknownKey`] when it could be of no use.
     pub fn read_if(
         token: &'a [u8],
         is_useful: impl FnOnce(Algorithm, Option<&str>) -> bool,
-    ) -> Option<Self> {
-        let first = memchr::memchr(b'.', token)?;
-        let last = memchr::memrchr(b'.', token)?;
-        let payload = token.get(first + 1..last)?;
+    ) -> Result<Self, Flaw> {
+        let parts = Parts::of(token).ok_or(Flaw::NotCompact)?;
         // The four dots of an encrypted token (RFC 7516) are no base64url either.
-        let mut header = parse(&token[..first])?;
-        let algorithm = header.get("alg").and_then(Value::as_str)?;
-        let algorithm = Algorithm::from_name(algorithm)?;
+        let mut header = parse(parts.header).ok_or(Flaw::Header)?;
+        let algorithm = header.get("alg").and_then(Value::as_str);
+        let algorithm = Algorithm::from_name(algorithm.ok_or(Flaw::NoAlgorithm)?);
+        let algorithm = algorithm.ok_or(Flaw::UnknownAlgorithm)?;
         if has_extension(&header) {
-            return None;
+            return Err(Flaw::Extension);
         }
         let key_id = match header.remove("kid") {
             None => None,
             Some(Value::String(id)) if id.len() <= LONGEST_KEY_ID => Some(id),
-            Some(_) => return None,
+            Some(_) => return Err(Flaw::KeyId),
         };
         if !is_useful(algorithm, key_id.as_deref()) {
-            return None;
+            return Err(Flaw::UnknownKey);
         }
         let media_type = match header.remove("typ") {
             Some(Value::String(text)) => Some(text),
             _ => None,
         };
-        let signature = decode(&token[last + 1..])?;
-        if signature.is_empty() {
-            return None;
-        }
-        Some(Self {
+        let signature = decode(parts.signature).filter(|signature| !signature.is_empty());
+        let signature = signature.ok_or(Flaw::SignatureText)?;
+        Ok(Self {
             algorithm,
             key_id,
             media_type,
-            claims: parse(payload)?,
-            signing_input: &token[..last],
+            claims: parse(parts.payload).ok_or(Flaw::Payload)?,
+            signing_input: parts.signing_input,
             signature,
+        })
+    }
+}
+
+/// The header and the claims of what may be a token, each empty where it cannot be read. For people
+/// alone, who want to know what a token says that nobody accepts.
+#[must_use]
+#[cold]
+pub fn glimpse(token: &[u8]) -> [Map<String, Value>; 2] {
+    let parts = Parts::of(token);
+    let read = |part: Option<&[u8]>| part.and_then(parse).unwrap_or_default();
+    [
+        read(parts.as_ref().map(|parts| parts.header)),
+        read(parts.as_ref().map(|parts| parts.payload)),
+    ]
+}
+
+/// What stands between the dots.
+struct Parts<'a> {
+    header: &'a [u8],
+    payload: &'a [u8],
+    signature: &'a [u8],
+    signing_input: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    fn of(token: &'a [u8]) -> Option<Self> {
+        let first = memchr::memchr(b'.', token)?;
+        let last = memchr::memrchr(b'.', token)?;
+        Some(Self {
+            header: &token[..first],
+            payload: token.get(first + 1..last)?,
+            signature: &token[last + 1..],
+            signing_input: &token[..last],
         })
     }
 }
@@ -131,7 +169,7 @@ mod tests {
     }
 
     fn is_read(token: &str) -> bool {
-        Jwt::read(token.as_bytes()).is_some()
+        Jwt::read(token.as_bytes()).is_ok()
     }
 
     #[test]
@@ -233,8 +271,10 @@ mod tests {
                 (given, key_id) == (algorithm, Some(id))
             })
         };
-        assert!(read(Algorithm::Hs256, "k").is_some());
-        assert!(read(Algorithm::Hs256, "j").is_none() && read(Algorithm::Hs384, "k").is_none());
+        assert!(read(Algorithm::Hs256, "k").is_ok());
+        let useless = Some(Flaw::UnknownKey);
+        assert_eq!(read(Algorithm::Hs256, "j").err(), useless);
+        assert_eq!(read(Algorithm::Hs384, "k").err(), useless);
     }
 
     #[test]
@@ -256,7 +296,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_panics(token in proptest::collection::vec(any::<u8>(), 0..60)) {
-            let _ = Jwt::read(&token);
+            let _ = (Jwt::read(&token), glimpse(&token));
         }
 
         #[test]
@@ -267,7 +307,7 @@ mod tests {
         ) {
             let good = (encode(br#"{"alg":"HS256"}"#), encode(br#"{"exp":1}"#));
             let token = format!("{}{header}.{}{payload}.{signature}", good.0, good.1);
-            if let Some(jwt) = Jwt::read(token.as_bytes()) {
+            if let Ok(jwt) = Jwt::read(token.as_bytes()) {
                 prop_assert_eq!(encode(&jwt.signature), signature);
                 prop_assert_eq!(jwt.signing_input, &token.as_bytes()[..token.rfind('.').expect("a dot")]);
             }

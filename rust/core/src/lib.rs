@@ -49,6 +49,7 @@ pub mod field;
 pub mod field_names;
 #[cfg(test)]
 mod fixture;
+pub mod flaw;
 pub mod framing;
 pub mod gate;
 pub mod grammar;

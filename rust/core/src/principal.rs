@@ -125,7 +125,9 @@ impl Recipe {
         }
     }
 
-    fn grants<'a>(&self, claims: &'a Claims) -> Grants<'a> {
+    /// What claims grant.
+    #[must_use]
+    pub fn grants<'a>(&self, claims: &'a Claims) -> Grants<'a> {
         let scope_claim = self.scopes.iter().find_map(|path| path.find(claims));
         let role_claim = self.roles.as_ref().and_then(|path| path.find(claims));
         Grants {

@@ -11,8 +11,9 @@ use serde_json::{Map, Value, json};
 use crate::authentication::Admission;
 use crate::client::Peer;
 use crate::decision::{Decision, Reason, Refusal};
+use crate::explain::told;
 use crate::gate::{Gate, Known};
-use crate::request::RawRequest;
+use crate::request::{RawRequest, RequestHead};
 use crate::verdict::{Accepted, Open, Pending, Verdict};
 
 /// What others found out about a credential, since the gate was last asked: its claims, if it is
@@ -45,7 +46,7 @@ impl Gate {
         }
         let mut told = gate.placed(raw, &decision);
         if let Value::Object(members) = &mut told {
-            gate.describe(&decision, members);
+            gate.describe(raw, &decision, now, members);
         }
         (told.to_string(), decision)
     }
@@ -66,7 +67,13 @@ impl Gate {
         verdict.ok()
     }
 
-    fn describe(&self, decision: &Decision, members: &mut Map<String, Value>) {
+    fn describe(
+        &self,
+        raw: &RawRequest<'_>,
+        decision: &Decision,
+        now: f64,
+        members: &mut Map<String, Value>,
+    ) {
         let (outcome, reply) = match decision {
             Decision::Forward(forward) => {
                 members.insert("head".to_owned(), latin1(&forward.head).into());
@@ -94,21 +101,47 @@ impl Gate {
         members.insert("outcome".to_owned(), outcome.into());
         members.insert("client".to_owned(), (*reply.client).into());
         members.insert("route_index".to_owned(), reply.route.into());
-        let credential = match decision {
-            Decision::Unverified(unverified) => self.pending(&unverified.pending),
-            Decision::Reject(reject) if reject.refusal.reason.is_of_credential() => {
-                judged(reject.refusal.reason.name(), reply.accepted.as_deref())
-            }
-            _ => reply
-                .accepted
-                .as_deref()
-                .map_or(Value::Null, |accepted| judged("accepted", Some(accepted))),
-        };
+        let credential = self.credential(raw, decision, now);
         members.insert("credential".to_owned(), credential);
         let findings = self
             .rate_limits()
             .map(crate::rate_limit::RateLimits::findings);
         members.insert("limits".to_owned(), findings.unwrap_or_default().into());
+    }
+
+    /// What is thought of the credential; null, where there is none and none is needed.
+    fn credential(&self, raw: &RawRequest<'_>, decision: &Decision, now: f64) -> Value {
+        let (reply, _) = told(decision);
+        let request = RequestHead::read(raw, &self.tables().limits).ok();
+        let (Some(authentication), Some(route), Some(request)) =
+            (self.authentication(), reply.route, request)
+        else {
+            return Value::Null;
+        };
+        let lines = &request.lines.all;
+        let refused = match decision {
+            Decision::Reject(reject) => Some(reject.refusal.reason).filter(|&reason| {
+                reason.is_of_credential()
+                    || reason == Reason::BadRequest && authentication.is_ambiguous(route, lines)
+            }),
+            _ => None,
+        };
+        let accepted = reply.accepted.as_deref();
+        let mut credential = match (decision, refused, accepted) {
+            (Decision::Unverified(unverified), _, _) => self.pending(&unverified.pending),
+            (_, Some(reason), accepted) => judged(reason.name(), accepted),
+            (_, None, Some(accepted)) => judged("accepted", Some(accepted)),
+            (_, None, None) => return Value::Null,
+        };
+        let account = authentication.account(route, lines, refused, now);
+        if let (Some(account), Value::Object(members)) = (account, &mut credential) {
+            if accepted.is_some() {
+                members.insert("provider".to_owned(), account.provider.into());
+            }
+            members.insert("says".to_owned(), account.says.unwrap_or_default());
+            members.insert("tried".to_owned(), account.tried.into());
+        }
+        credential
     }
 
     fn pending(&self, pending: &Pending) -> Value {

@@ -1,5 +1,7 @@
 //! What a client must be allowed on a route: scopes, roles, claims.
 
+use std::fmt;
+
 use regex_lite::Regex;
 use serde_json::{Number, Value};
 
@@ -58,16 +60,85 @@ impl Rule {
     /// Whether what is granted is enough.
     #[must_use]
     pub fn is_met(&self, grants: &Grants<'_>) -> bool {
-        let has = |granted: &[&str], wanted: &str| granted.contains(&wanted);
-        self.all_scopes
-            .iter()
-            .all(|scope| has(&grants.scopes, scope))
+        self.has_all_scopes(grants)
             && is_any(&self.any_scopes, &grants.scopes)
             && is_any(&self.any_roles, &grants.roles)
-            && self.claims.iter().all(|(path, condition)| {
-                path.find(grants.claims)
-                    .is_some_and(|value| condition.holds(value))
-            })
+            && self.unmet_claims(grants).next().is_none()
+    }
+
+    fn has_all_scopes(&self, grants: &Grants<'_>) -> bool {
+        let mut wanted = self.all_scopes.iter();
+        wanted.all(|scope| grants.scopes.contains(&&**scope))
+    }
+
+    /// The claims that do not say what they have to.
+    fn unmet_claims<'a>(&'a self, grants: &'a Grants<'_>) -> impl Iterator<Item = &'a ClaimPath> {
+        let is_met = |path: &ClaimPath, condition: &Condition| {
+            let value = path.find(grants.claims);
+            value.is_some_and(|value| condition.holds(value))
+        };
+        let unmet = self
+            .claims
+            .iter()
+            .filter(move |(path, condition)| !is_met(path, condition));
+        unmet.map(|(path, _)| path)
+    }
+
+    /// What is wanted and not granted; all that is wanted, where nobody knows what is granted. For
+    /// people.
+    #[must_use]
+    #[cold]
+    pub fn described(&self, grants: Option<&Grants<'_>>) -> String {
+        let mut parts = Vec::new();
+        let mut tell =
+            |words: &str, wanted: &[Box<str>], is_met: bool, granted: Option<&[&str]>| {
+                if !wanted.is_empty() && !is_met {
+                    let granted = granted.map_or_else(String::new, |granted| {
+                        format!("; it grants {}", quoted(granted.iter()))
+                    });
+                    parts.push(format!(
+                        "It needs {words} {}{granted}.",
+                        quoted(wanted.iter())
+                    ));
+                }
+            };
+        let scopes = grants.map(|grants| &*grants.scopes);
+        let roles = grants.map(|grants| &*grants.roles);
+        tell(
+            "all of the scopes",
+            &self.all_scopes,
+            grants.is_some_and(|grants| self.has_all_scopes(grants)),
+            scopes,
+        );
+        tell(
+            "one of the scopes",
+            &self.any_scopes,
+            scopes.is_some_and(|scopes| is_any(&self.any_scopes, scopes)),
+            scopes,
+        );
+        tell(
+            "one of the roles",
+            &self.any_roles,
+            roles.is_some_and(|roles| is_any(&self.any_roles, roles)),
+            roles,
+        );
+        let unmet: Vec<_> = match grants {
+            Some(grants) => self.unmet_claims(grants).collect(),
+            None => self.claims.iter().map(|(path, _)| path).collect(),
+        };
+        for path in unmet {
+            parts.push(format!("The claim {path} is not what it has to be."));
+        }
+        parts.join(" ")
+    }
+}
+
+fn quoted(names: impl Iterator<Item = impl fmt::Debug>) -> String {
+    let names: Vec<_> = names.map(|name| format!("{name:?}")).collect();
+    if names.is_empty() {
+        "none".to_owned()
+    } else {
+        names.join(", ")
     }
 }
 

@@ -7,6 +7,7 @@ use super::{Asked, Authentication, Trouble, read};
 use crate::access::{Access, Bench};
 use crate::api_keys;
 use crate::decision::Reason;
+use crate::flaw::Flaw;
 use crate::jwt::Jwt;
 use crate::provider::Kind;
 use crate::verdict::{Accepted, Open, Pending, Question, Voucher};
@@ -22,8 +23,8 @@ impl Authentication {
         let jwt = Jwt::read_if(token, |algorithm, key_id| {
             self.could_be_checked(group, algorithm, key_id)
         });
-        let jwt = jwt.ok_or(Reason::TokenInvalid)?;
-        let issuer = self.issuer(group, &jwt).ok_or(Reason::TokenInvalid)?;
+        let jwt = jwt?;
+        let issuer = self.issuer(group, &jwt).ok_or(Flaw::Issuer)?;
         let registered = issuer.expectations.check(&jwt, now)?;
         let open = |open, key| Pending {
             version: issuer.version,
@@ -40,7 +41,7 @@ impl Authentication {
                     .conclude(group, token, issuer, checked, key, now)
                     .map_err(Trouble::from);
             }
-            Candidates::None { renewable: false } => Reason::TokenInvalid.into(),
+            Candidates::None { renewable: false } => Flaw::UnknownKey.into(),
             Candidates::None { renewable: true } => open(Open::Key, None).into(),
             Candidates::Public(_) => open(Open::Signature, None).into(),
             Candidates::External(key) => open(Open::External, Some(key)).into(),

@@ -11,6 +11,9 @@ use crate::provider::Kind;
 /// Bytes of a signature by EdDSA on Curve25519 (RFC 8032 section 5.1.6).
 const ED25519_SIGNATURE: usize = 64;
 
+/// Most keys that are listed.
+const MOST_TOLD: usize = 16;
+
 /// A provider of tokens.
 #[derive(Clone, Copy)]
 pub(super) struct Issuer<'a> {
@@ -80,6 +83,22 @@ impl Authentication {
 }
 
 impl Issuer<'_> {
+    /// The keys that the provider has, for people.
+    #[cold]
+    pub(super) fn described_keys(&self) -> String {
+        let ring = read(self.keys);
+        let described = |key: &Arc<Key>| match key.id() {
+            Some(id) => format!("{id:?}"),
+            None => "one without an id".to_owned(),
+        };
+        let keys: Vec<_> = ring.keys().iter().take(MOST_TOLD).map(described).collect();
+        match (keys.len(), ring.keys().len()) {
+            (0, _) => "It has none at all.".to_owned(),
+            (told, all) if told < all => format!("It has {} and others.", keys.join(", ")),
+            _ => format!("It has {}.", keys.join(", ")),
+        }
+    }
+
     /// The keys that could have signed a token.
     pub(super) fn candidates(&self, jwt: &Jwt<'_>) -> Candidates {
         let ring = read(self.keys);

@@ -8,6 +8,7 @@ use crate::api_keys::{self, ApiKeyError};
 use crate::claims::{Claims, Registered};
 use crate::decision::Reason;
 use crate::field_names::FieldNames;
+use crate::flaw::Flaw;
 use crate::grammar::{is_field_value, trim};
 use crate::head::put_field;
 use crate::jwt::Jwt;
@@ -55,10 +56,8 @@ impl Authentication {
     }
 
     fn verify_signature(&self, pending: &Pending, now: f64) -> Result<Arc<Accepted>, Reason> {
-        let jwt = Jwt::read(&pending.credential).ok_or(Reason::TokenInvalid)?;
-        let issuer = self
-            .issuer(pending.group, &jwt)
-            .ok_or(Reason::TokenInvalid)?;
+        let jwt = Jwt::read(&pending.credential)?;
+        let issuer = self.issuer(pending.group, &jwt).ok_or(Flaw::Issuer)?;
         // Again: it may have waited, and the keys may have changed meanwhile.
         let registered = issuer.expectations.check(&jwt, now)?;
         let Candidates::Public(keys) = issuer.candidates(&jwt) else {
@@ -108,10 +107,8 @@ impl Authentication {
         until: f64,
         now: f64,
     ) -> Result<Arc<Accepted>, Reason> {
-        let jwt = Jwt::read(&pending.credential).ok_or(Reason::TokenInvalid)?;
-        let issuer = self
-            .issuer(pending.group, &jwt)
-            .ok_or(Reason::TokenInvalid)?;
+        let jwt = Jwt::read(&pending.credential)?;
+        let issuer = self.issuer(pending.group, &jwt).ok_or(Flaw::Issuer)?;
         let registered = issuer.expectations.check(&jwt, now)?;
         let key = pending.key.as_ref().filter(|key| key.is_alive());
         let key = key.ok_or(Reason::TokenInvalid)?;
