@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI
@@ -19,11 +19,16 @@ MOST_TEXT = 65_536
 LOOPBACK = IPv4Address("127.0.0.1")
 
 
-def _as_text(value: object) -> object:
+def _as_address(value: object) -> IPv4Address | IPv6Address:
     """An address is text here; numbers would be read as some."""
-    if isinstance(value, str):
+    if isinstance(value, (IPv4Address, IPv6Address)):
         return value
-    raise ValueError("an address is text")
+    try:
+        if isinstance(value, str):
+            return ip_address(value)
+    except ValueError:
+        pass
+    raise ValueError("This is no IP address")
 
 
 class _Request(BaseModel):
@@ -37,7 +42,7 @@ class _Request(BaseModel):
         max_length=1000,
         description="Names and values. Without Host it is that of the URL, or `localhost`.",
     )
-    client: Annotated[IPv4Address | IPv6Address, BeforeValidator(_as_text)] = Field(
+    client: Annotated[IPv4Address | IPv6Address, BeforeValidator(_as_address)] = Field(
         default=LOOPBACK, description="Address that it would come from."
     )
 
@@ -66,6 +71,58 @@ class CandidateReply(BaseModel):
     why_not: str
 
 
+Why = Literal[
+    "credential-missing",
+    "two-credentials",
+    "malformed",
+    "too-large",
+    "algorithm-not-allowed",
+    "critical-header",
+    "wrong-type",
+    "wrong-issuer",
+    "wrong-audience",
+    "missing-claim",
+    "malformed-claim",
+    "expired",
+    "too-long-lived",
+    "not-yet-valid",
+    "issued-in-future",
+    "unknown-key",
+    "bad-signature",
+    "unknown-api-key",
+    "revoked",
+    "rule-not-met",
+    "passed-over",
+    "revocations-unknown",
+    "unavailable",
+    "denied",
+]
+"""Why a provider does not accept a credential, in words that stay."""
+
+
+class SaysReply(BaseModel):
+    """What a token says of itself. Nobody has to believe it; its signature is not told."""
+
+    issuer: str | None = None
+    audience: list[str] = []
+    subject: str | None = None
+    token_id: str | None = None
+    key_id: str | None = None
+    algorithm: str | None = None
+    type: str | None = None
+    issued_at: float | None = None
+    not_before: float | None = None
+    expires: float | None = None
+
+
+class TriedReply(BaseModel):
+    """A provider that does not accept the credential."""
+
+    provider: str
+    why: Why
+    detail: str = Field(description="What that means, and what the provider wants.")
+
+
 class CredentialReply(BaseModel):
     """What is thought of the credential that counts."""
 
@@ -81,9 +138,17 @@ class CredentialReply(BaseModel):
     open: Literal["signature", "key", "external", "api-key", "forward-auth"] | None = Field(
         default=None, description="Not asked for here: a key, a key's entry, or a service's word."
     )
-    provider: str | None = None
+    provider: str | None = Field(default=None, description="Who accepts it, or would be asked.")
     algorithm: str | None = None
     key_id: str | None = None
+    says: SaysReply | None = Field(
+        default=None, description="What a token says of itself, where it can be read."
+    )
+    tried: list[TriedReply] = Field(
+        default=[],
+        description="Of a refusal: the providers that judge what stands there, and why each does"
+        " not accept it. Clients are not told.",
+    )
 
 
 class LimitReply(BaseModel):

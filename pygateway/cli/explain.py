@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
+from ipaddress import ip_address
 from typing import Any
 
 from pygateway.cli.admin_client import add_admin_arguments, ask
@@ -60,11 +62,16 @@ def handle(arguments: argparse.Namespace) -> int:
         split_request_url(arguments.url)
     except ValueError as error:
         raise CommandFailed(f"{error}: {visible(arguments.url)!r}", Exit.USAGE) from None
+    try:
+        client = str(ip_address(arguments.client))
+    except ValueError:
+        text = visible(arguments.client)
+        raise CommandFailed(f"--client: {text!r} is no IP address", Exit.USAGE) from None
     body = {
         "method": arguments.method,
         "url": arguments.url,
         "headers": [read_header(line) for line in arguments.header],
-        "client": arguments.client,
+        "client": client,
     }
     told = ask(arguments, "POST", "/explain", body).document
     if arguments.json:
@@ -87,7 +94,7 @@ def described(told: dict[str, Any], style: Style) -> Iterator[str]:
         yield f"path as routed: {visible(told['canonical_path'])}"
     yield f"client: {told['client'] or 'unix socket'}"
     if told["providers"]:
-        yield f"credential: {_credential(told['credential'], told['providers'])}"
+        yield from _credential(told["credential"], told["providers"])
     yield from map(_limit, told["limits"])
     if told["upstream"] is not None:
         yield _upstream(told["upstream"])
@@ -103,17 +110,49 @@ def described(told: dict[str, Any], style: Style) -> Iterator[str]:
             yield style.faint(f"  not {candidate['route']}: {visible(candidate['why_not'])}")
 
 
-def _credential(credential: dict[str, Any] | None, providers: list[str]) -> str:
+def _credential(credential: dict[str, Any] | None, providers: list[str]) -> Iterator[str]:
     if credential is None:
-        return f"none, of {', '.join(providers)}"
+        yield f"credential: none, of {', '.join(providers)}"
+        return
+    provider, issuer = credential["provider"], credential["issuer"]
     words = [credential["verdict"]]
     if credential["open"] is not None:
-        words = [f"of {credential['provider']}, {OPEN[credential['open']]}"]
-    names = (("issuer", "issuer"), ("subject", "subject"), ("token_id", "id"), ("key_id", "key"))
-    for member, name in names:
+        words = [f"of provider {provider}, {OPEN[credential['open']]}"]
+    elif credential["verdict"] == "accepted" and provider is not None:
+        # Who names no issuer is known by the provider's name.
+        issued = "" if issuer in {None, provider} else f" (issuer {visible(issuer)})"
+        words = [f"accepted by provider {provider}{issued}"]
+    for member, name in (("subject", "subject"), ("token_id", "id"), ("key_id", "key")):
         if credential[member] is not None:
             words.append(f"{name} {visible(credential[member])}")
-    return ", ".join(words)
+    yield f"credential: {', '.join(words)}"
+    for tried in credential["tried"]:
+        yield f"  provider {tried['provider']}: {tried['why']}: {visible(tried['detail'])}"
+    if credential["tried"] and credential["says"] is not None:
+        yield f"  the token says: {_said(credential['says'])}"
+
+
+def _said(says: dict[str, Any]) -> str:
+    """What a token says of itself, in one line."""
+    words = []
+    names = {"token_id": "id", "key_id": "key", "not_before": "not before", "issued_at": "issued"}
+    for member, value in says.items():
+        if value is None or value == []:
+            continue
+        if member in {"issued_at", "not_before", "expires"}:
+            text = _moment(value)
+        else:
+            text = " ".join(value) if isinstance(value, list) else value
+        words.append(f"{names.get(member, member)} {visible(text)}")
+    return ", ".join(words) or "nothing of interest"
+
+
+def _moment(seconds: float) -> str:
+    """A time in UTC, or the number where no calendar has it."""
+    try:
+        return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (OverflowError, ValueError, OSError):
+        return f"{seconds:g}"
 
 
 def _limit(limit: dict[str, Any]) -> str:
@@ -130,6 +169,8 @@ def _limit(limit: dict[str, Any]) -> str:
 def _upstream(upstream: dict[str, Any]) -> str:
     text = f"upstream: {upstream['name']}, next {upstream['endpoint'] or 'none'}"
     away = [each["endpoint"] for each in upstream["endpoints"] if not each["reachable"]]
+    if len(away) == len(upstream["endpoints"]):
+        return f"{text}; no endpoint could be reached when it was last tried: {', '.join(away)}"
     return f"{text}; cannot be reached: {', '.join(away)}" if away else text
 
 

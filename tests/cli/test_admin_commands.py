@@ -306,7 +306,12 @@ def explanation(**changes: Any) -> dict[str, Any]:  # noqa: ANN401 - whatever JS
         "canonical_path": "/users/1",
         "client": "192.0.2.7",
         "providers": ["main"],
-        "credential": {"verdict": "accepted", "subject": "ada\x1b", "issuer": "me"},
+        "credential": {
+            "verdict": "accepted",
+            "provider": "main",
+            "issuer": "https://me",
+            "subject": "ada\x1b",
+        },
         "limits": [limit],
         "refusal": None,
         "answer": None,
@@ -339,7 +344,7 @@ def test_explain_tells_the_way_of_a_request(run: Run, admin: Serving, at: list[s
         "route: users",
         "path as routed: /users/1",
         "client: 192.0.2.7",
-        "credential: accepted, issuer me, subject ada\\x1b",
+        "credential: accepted by provider main (issuer https://me), subject ada\\x1b",
         "limit per-ip: admitted, 3 of 5 left, 2 of 7 in flight, again in 2.0 s",
         "upstream: users, next http://a.test; cannot be reached: http://b.test",
         "head for the upstream:",
@@ -378,9 +383,54 @@ def test_explain_says_what_would_be_asked_for(run: Run, admin: Serving, at: list
     )
     outcome = run("explain", "GET", "/users/1", *at)
     assert outcome.code == 1
-    expected = "of main, the issuer would be asked for its keys first, key k1\n"
+    expected = "of provider main, the issuer would be asked for its keys first, key k1\n"
     assert f"credential: {expected}" in outcome.out
     assert json.loads(run("explain", "GET", "/", "--json", *at).out)["outcome"] == "unverified"
+
+
+def test_explain_says_why_nobody_accepts_a_credential(
+    run: Run, admin: Serving, at: list[str]
+) -> None:
+    says = {"issuer": "https://me", "audience": ["web", "x"], "key_id": "k\x1b", "expires": 1e9}
+    credential = {
+        "verdict": "token-invalid",
+        "says": says | {"not_before": 1e300},
+        "tried": [{"provider": "main", "why": "wrong-audience", "detail": 'That is "api".'}],
+    }
+    admin.control.explained = explanation(
+        outcome="reject", status=401, credential=credential, upstream=None, request=None
+    )
+    outcome = run("explain", "GET", "/users/1", *at)
+    assert outcome.code == 1
+    said = (
+        "credential: token-invalid\n"
+        '  provider main: wrong-audience: That is "api".\n'
+        "  the token says: issuer https://me, audience web x, key k\\x1b, not before 1e+300,"
+        " expires 2001-09-09T01:46:40Z\n"
+    )
+    assert said in outcome.out
+
+
+def test_explain_says_that_no_endpoint_can_be_reached(
+    run: Run, admin: Serving, at: list[str]
+) -> None:
+    told = explanation()
+    for each in told["upstream"]["endpoints"]:
+        each["reachable"] = False
+    admin.control.explained = told
+    assert (
+        "upstream: users, next http://a.test; no endpoint could be reached when it was last tried:"
+        " http://a.test, http://b.test\n"
+    ) in run("explain", "GET", "/users/1", *at).out
+
+
+def test_a_client_without_an_address_is_wrong_usage(
+    run: Run, admin: Serving, at: list[str]
+) -> None:
+    outcome = run("explain", "GET", "/", "--client", "10.0.0.9x", *at)
+    assert outcome.code == 2
+    assert "--client: '10.0.0.9x' is no IP address" in outcome.err
+    assert admin.control.asked == []
 
 
 @pytest.mark.parametrize("words", [["GET", "a.test"], ["GET", "/", "-H", "nonsense"], ["GET"]])
