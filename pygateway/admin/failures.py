@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -44,11 +46,49 @@ async def _http_problem(request: Request, error: Exception) -> Response:
 
 async def _validation_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class
+    found = [(tuple(each["loc"]), str(each["msg"])) for each in error.errors()]
     errors = [
-        {"place": ".".join(str(part) for part in each["loc"]), "message": each["msg"]}
-        for each in error.errors()
+        {
+            "place": ".".join(str(part) for part in place[1:] or place),
+            "message": message.removeprefix("Value error, "),
+        }
+        for place, message in _of_what_was_meant(found)
     ]
     problem = AdminProblem(
         "bad-request", "The request has not the form that is needed.", {"errors": errors}
     )
     return await _problem(request, problem)
+
+
+_Place = tuple[str | int, ...]
+
+
+def _of_what_was_meant(errors: list[tuple[_Place, str]]) -> list[tuple[_Place, str]]:
+    """Choose errors, each with its place, which then holds nothing but names and numbers.
+
+    Where a value may have one of several forms, Pydantic tells what is wrong with it as each of
+    them, below the form's name. The one that was meant is where it came furthest, and then where
+    the least is wrong.
+    """
+    chosen: list[tuple[_Place, str]] = []
+    groups: dict[_Place, dict[str | int, list[tuple[_Place, str]]]] = {}
+    for place, message in errors:
+        end = next((index for index, part in enumerate(place) if _is_form(part)), None)
+        if end is None:
+            chosen.append((place, message))
+        else:
+            forms = groups.setdefault(place[:end], {})
+            rest = (*place[:end], *place[end + 1 :])
+            forms.setdefault(place[end], []).append((rest, message))
+
+    def distance(found: list[tuple[_Place, str]]) -> tuple[int, int]:
+        return -max(len(place) for place, _ in found), len(found)
+
+    for forms in groups.values():
+        chosen += _of_what_was_meant(min(forms.values(), key=distance))
+    return chosen
+
+
+def _is_form(part: str | int) -> bool:
+    """Whether it is a type's name. Members are in lower case in every document here."""
+    return isinstance(part, str) and re.fullmatch(r"[a-z_]+", part) is None

@@ -105,6 +105,23 @@ def test_what_is_no_request(admin: Serving, wanted: object) -> None:
     assert admin.control.asked == []
 
 
+@pytest.mark.parametrize(
+    ("wanted", "errors"),
+    [
+        ({"url": "/", "client": "nonsense"}, [("client", "This is no IP address")]),
+        ({"target": "/", "client": 7}, [("client", "This is no IP address")]),
+        ({"url": "/", "headers": [["X-A"]]}, [("headers.0.1", "Field required")]),
+        ({"url": "/", "mehtod": "GET"}, [("mehtod", "Extra inputs are not permitted")]),
+        ({"target": 7}, [("target", "Input should be a valid string")]),
+    ],
+)
+def test_what_is_wrong_is_said_of_the_form_that_was_meant(
+    admin: Serving, wanted: object, errors: list[tuple[str, str]]
+) -> None:
+    document = admin.ask("POST", "/explain", wanted).document
+    assert [(each["place"], each["message"]) for each in document["errors"]] == errors
+
+
 def test_without_a_worker_nobody_can_say(admin: Serving) -> None:
     from pygateway.admin.control import NoWorker
 
