@@ -18,6 +18,9 @@ from tests.support.certificates import Authority
 from tests.support.patience import PATIENCE
 from tests.support.redis import RedisServer, cluster_options, free_port, program
 
+LONGEST_TIMEOUT = 10.0
+"""Seconds: no more is allowed."""
+
 
 async def ask(store: Store, *arguments: bytes | str | float) -> Any:  # noqa: ANN401
     async with asyncio.timeout(PATIENCE), translated():
@@ -41,7 +44,7 @@ def test_a_unix_socket_and_its_database(tmp_path: Path) -> None:
         assert await store.get("key") == b"value"
 
     with RedisServer(tmp_path) as server:
-        run(Redis(url=f"{server.url}?db=3", timeout=PATIENCE), scenario)
+        run(Redis(url=f"{server.url}?db=3", timeout=LONGEST_TIMEOUT), scenario)
         assert server.command("GET", "key") is None
 
 
@@ -56,7 +59,7 @@ def test_user_and_password(tmp_path: Path) -> None:
     with RedisServer(tmp_path) as server:
         server.command("ACL", "SETUSER", "ann", "on", ">secret", "+@all", "~*")
         server.command("ACL", "SETUSER", "default", "-@all")
-        good = Redis(url=server.url.replace("//", "//ann:secret@"), timeout=PATIENCE)
+        good = Redis(url=server.url.replace("//", "//ann:secret@"), timeout=LONGEST_TIMEOUT)
         run(good, pongs)
         run(good.model_copy(update={"username": "bob"}), refused)
 
@@ -98,7 +101,7 @@ async def settable(store: Store) -> None:
 
 def test_tcp_and_a_database(tmp_path: Path) -> None:
     with RedisServer(tmp_path, port=free_port()) as server:
-        run(Redis(url=f"redis://127.0.0.1:{server.port}/2", timeout=PATIENCE), settable)
+        run(Redis(url=f"redis://127.0.0.1:{server.port}/2", timeout=LONGEST_TIMEOUT), settable)
 
 
 def test_sentinels_name_the_primary(tmp_path: Path) -> None:
@@ -114,8 +117,8 @@ def test_sentinels_name_the_primary(tmp_path: Path) -> None:
         try:
             wait_for_port(port)
             url = f"redis+sentinel://127.0.0.1:{free_port()},127.0.0.1:{port}/main/1"
-            run(Redis(url=url, timeout=PATIENCE), settable)
-            unknown = Redis(url=url.replace("main", "other"), timeout=PATIENCE)
+            run(Redis(url=url, timeout=LONGEST_TIMEOUT), settable)
+            unknown = Redis(url=url.replace("main", "other"), timeout=LONGEST_TIMEOUT)
             run(unknown, refuses)
         finally:
             process.kill()
@@ -127,8 +130,8 @@ def test_a_cluster(tmp_path: Path) -> None:
         server.command("CLUSTER", "ADDSLOTSRANGE", 0, 16383)
         wait_until(lambda: b"cluster_state:ok" in server.command("CLUSTER", "INFO"))
         url = f"redis+cluster://127.0.0.1:{server.port}"
-        run(Redis(url=url, timeout=PATIENCE), settable)
-        run(Redis(url=url, timeout=PATIENCE), follows)
+        run(Redis(url=url, timeout=LONGEST_TIMEOUT), settable)
+        run(Redis(url=url, timeout=LONGEST_TIMEOUT), follows)
 
 
 async def follows(store: Store) -> None:
@@ -157,11 +160,11 @@ def test_tls_trusts_the_given_authority_alone(tmp_path: Path) -> None:
             context = authority.server("127.0.0.1")
             listener = await asyncio.start_server(relay.serve, "127.0.0.1", 0, ssl=context)
             url = f"rediss://127.0.0.1:{listener.sockets[0].getsockname()[1]}/0"
-            trusting = connect(Redis(url=url, ca_file=str(authority.file), timeout=PATIENCE))
+            trusting = connect(Redis(url=url, ca_file=str(authority.file), timeout=LONGEST_TIMEOUT))
             await settable(trusting)
             await trusting.aclose()
             for other in (None, str(Authority(tmp_path, "Another").file)):
-                doubting = connect(Redis(url=url, ca_file=other, timeout=PATIENCE))
+                doubting = connect(Redis(url=url, ca_file=other, timeout=LONGEST_TIMEOUT))
                 await refuses(doubting)
                 await doubting.aclose()
             listener.close()

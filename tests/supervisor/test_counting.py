@@ -115,8 +115,10 @@ def test_a_system_that_gives_no_memory_is_one_sentence() -> None:
         [sys.executable, "-P", "-c", code], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert "cannot share memory to count in: File too large" in done.stderr
+    # Whoever measures coverage cannot write either, and says so behind it.
+    assert done.stderr.startswith(
+        "pygateway: workers cannot share memory to count in: File too large"
+    )
 
 
 def test_closing_twice_does_nothing() -> None:
