@@ -144,8 +144,10 @@ def _routes(routes: dict[str, dict[str, Any]]) -> Iterator[tuple[str, ...]]:
 
 
 def _access_log(log: dict[str, Any]) -> str:
-    where = "no access log" if log["path"] is None else f"access log to {visible(log['path'])}"
-    text = f"{where}: {log['written_lines']} lines"
+    if log["path"] is None:
+        text = f"no access log any more; {log['written_lines']} lines until then"
+    else:
+        text = f"access log to {visible(log['path'])}: {log['written_lines']} lines"
     if log["lost_lines"]:
         text += f", {log['lost_lines']} lost"
     return text if log["problem"] is None else f"{text}; {visible(log['problem'])}"

@@ -12,6 +12,7 @@ from .model.timeouts import Timeouts
 from .rate_limit_doubts import warn_of_weak_rate_limits
 from .subject import Subject
 from .syntax.paths import parameters_of, shape_of
+from .telemetry_doubts import warn_of_doubtful_telemetry
 
 _Place = tuple[str, str, tuple[tuple[str, str | None], ...], tuple[tuple[str, str | None], ...]]
 
@@ -21,6 +22,7 @@ def warn(subject: Subject) -> None:
     _warn_of_open_routes(subject)
     warn_of_weak_authentication(subject)
     warn_of_weak_rate_limits(subject)
+    warn_of_doubtful_telemetry(subject)
     _warn_of_unused_upstreams(subject)
     _warn_of_unverified_upstreams(subject)
     _warn_of_unreachable_routes(subject)
