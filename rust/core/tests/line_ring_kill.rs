@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 use pygateway_core::line_ring::LineRing;
 
 const KILLS: u64 = 300;
-/// Most reports before a child is killed.
+/// Most turns in which something comes before a child is killed.
 const LONGEST_LIFE: u64 = 500;
 /// Small, so that lines pass its end and wait for room.
 const CAPACITY: usize = 8192;
@@ -77,7 +77,7 @@ impl Judge {
     }
 }
 
-/// Start a child, take what it puts until it has reported so often, kill it in the midst of
+/// Start a child, take what it puts until something has come so often, kill it in the midst of
 /// whatever it does; give how many lines it had put by its own account, and how many came.
 fn run_and_kill(path: &Path, life: u64) -> (u64, u64) {
     let ring = LineRing::create(open(path).as_raw_fd(), CAPACITY, 0).expect("a ring");
@@ -92,9 +92,16 @@ fn run_and_kill(path: &Path, life: u64) -> (u64, u64) {
     let mut pipe = child.stderr.take().expect("a pipe");
     let mut judge = Judge(0);
     let mut reported = 0;
-    for _ in 0..life {
+    let mut turns = 0;
+    while turns < life {
+        if !judge.take(&ring) {
+            let end = child.try_wait().expect("a process");
+            assert!(end.is_none(), "the child has ended by itself: {end:?}");
+            std::thread::yield_now();
+            continue;
+        }
+        turns += 1;
         // The child reports only while there is room, so reading does not wait for ever.
-        judge.take(&ring);
         if judge.0 > reported {
             let mut report = [0; 8];
             pipe.read_exact(&mut report).expect("a report");
@@ -132,7 +139,9 @@ fn a_killed_worker_has_put_whole_lines_and_loses_none() {
         );
         most = most.max(came);
     }
-    // On a machine with other work a child gets little done before it is killed.
-    assert!(most > 20, "the children did something: {most}");
+    assert!(
+        most >= LONGEST_LIFE / 2,
+        "the children did something: {most}"
+    );
     std::fs::remove_file(path).expect("the ring's file");
 }
