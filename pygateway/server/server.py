@@ -141,6 +141,8 @@ class Server:
         Whoever has no answer by then is told so, and gets a moment to read that.
         """
         self.stop_listening()
+        # A client that was accepted in this turn of the loop is heard of in the next one.
+        await asyncio.sleep(0)
         self.idle = min(self.idle, DRAIN_IDLE_SECONDS)
         now = asyncio.get_running_loop().time()
         for connection in tuple(self.connections):
