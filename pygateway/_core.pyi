@@ -490,7 +490,6 @@ class Gate:
             up: Whether it answers; until this is first called, it does not.
             gateways: How many machines share it.
             incarnation: A number that is another one when the store has lost what it held; 0 while
-                nobody knows it, which changes nothing. 0 while
                 nobody knows it, which changes nothing.
         """
 

@@ -403,8 +403,8 @@ class Exchange:
         Raises:
             UpstreamProtocolViolation: The head breaks a guard.
         """
-        # A client that was not told to go on may send its body or its next request: nobody knows.
         story = self.story
+        # A client that was not told to go on may send its body or its next request: nobody knows.
         close = story.draining or (
             not self.request_done and self.decision.expects_continue and not self.request_bytes
         )

@@ -71,6 +71,10 @@ BEGINNINGS: dict[str, str] = {
 }
 
 
+HEAD_END = b"\r\n\r\n"
+"""What every head ends with (RFC 9112 section 2.1)."""
+
+
 class Replier(Protocol):
     """What a decision offers for building a reply of the gateway's own."""
 
@@ -131,6 +135,11 @@ def render(
         fields = fields + headers
     head = replier.reply_head(status, fields, len(body), now, close)
     return head if replier.head_only else head + body
+
+
+def body_length(reply: bytes) -> int:
+    """Give the bytes of the body of a whole reply, as `render` makes it."""
+    return len(reply) - reply.index(HEAD_END) - len(HEAD_END)
 
 
 def _encode(value: object) -> str:

@@ -27,7 +27,6 @@ from typing import TYPE_CHECKING, TypeVarTuple, Unpack
 from pygateway import problem
 from pygateway._core import Forward, Reject, Respond, Unfunded
 from pygateway.auth.outcome import Denial
-from pygateway.chunked import END
 from pygateway.errors import (
     AuthenticationUnavailable,
     BadRequest,
@@ -467,10 +466,10 @@ class Proxy:
         reply = problem.render(
             decision, name, detail, time(), headers=headers, members=members, close=close
         )
-        end = reply.index(END) + len(END)
         exchange.problem = name
-        exchange.response_bytes = len(reply) - end
+        exchange.response_bytes = problem.body_length(reply)
         if self.server_timing:
+            end = len(reply) - exchange.response_bytes
             reply = with_server_timing(reply[:end], exchange) + reply[end:]
         self._send(exchange, reply)
         exchange.finish(close=close, linger=close)
@@ -565,7 +564,7 @@ class Proxy:
                     decision.release()
                 exchange.decision = refusal
                 reply = problem.render(refusal, "internal", detail, now, close=True)
-                exchange.response_bytes = len(reply) - reply.index(END) - len(END)
+                exchange.response_bytes = problem.body_length(reply)
                 self._send(exchange, reply)
         except BaseException:
             _log_of(exchange).exception("answer failed")

@@ -451,7 +451,7 @@ class ClientConnection(asyncio.Protocol):
         ended = monotonic()
         since = self._head_begun
         waits = (ended - since, 0.0, 0.0, 0.0, 0.0) if since else None
-        sent = len(reply) - reply.index(END) - len(END)
+        sent = problem.body_length(reply)
         refusal.conclude(ended, 0.0, 0.0, 0.0, ended, 0, sent, -1, name, waits)
         self._transport.write(reply)
         self._linger()
