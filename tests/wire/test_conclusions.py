@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import socket
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
+from pygateway.config.model.access_log import LogField
 from tests.limits.fleet import eventually
 from tests.support.client import chunk, chunked, request
 from tests.support.gateway import configuration, route
@@ -393,3 +394,16 @@ def test_identifiers_stay_while_the_gate_is_asked_again(start_gateway: StartGate
         assert gateway.fetch(raw).header("X-Request-ID") == "given"
     line = only(gateway)
     assert (line["request_id"], line["trace_id"]) == ("given", trace)
+
+
+def test_a_line_has_every_field_that_there_is_to_choose(start_gateway: StartGateway) -> None:
+    fields = list(get_args(LogField))
+    fixed = route("fixed", "/fixed", respond={"body": "hello"})
+    log = {"path": "stdout", "fields": fields}
+    gateway = start_gateway(configuration({}, routes=[fixed], access_log=log))
+    raw = request("GET", "/fixed?a=b", "User-Agent: it", "Referer: http://x.test/page?secret=1")
+    assert gateway.fetch(raw).status == 200
+    line = only(gateway)
+    assert list(line) == fields
+    assert (line["user_agent"], line["referer"]) == ("it", "http://x.test/page")
+    assert (line["scheme"], line["protocol"], line["worker"]) == ("http", "HTTP/1.1", 0)
